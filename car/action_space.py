@@ -51,10 +51,9 @@ class DiscreteActionSpace:
     speed_mps: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if len(self.steering_rad) != len(self.speed_mps):
-            raise BadFileError(
-                f"An action space of {len(self.steering_rad)} steering angles and {len(self.speed_mps)} speeds."
-            )
+        angles, speeds = len(self.steering_rad), len(self.speed_mps)
+        if angles != speeds:
+            raise BadFileError(f"An action space of {angles} steering angles and {speeds} speeds.")
         if not self.steering_rad:
             raise BadFileError("An action space without actions; expected at least one.")
         for index, (steering_rad, speed_mps) in enumerate(
