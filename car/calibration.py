@@ -66,7 +66,7 @@ class Calibration:
         low_ns, high_ns = sorted((self.steering_pulse_ns[0], self.steering_pulse_ns[-1]))
         if not low_ns <= self.neutral_steering_ns <= high_ns:
             raise BadFileError(
-                f"neutral steering is {self.neutral_steering_ns} ns; expected {low_ns} to {high_ns} as tabled."
+                f"neutral steering is {self.neutral_steering_ns} ns; expected {low_ns} to {high_ns}."
             )
         standstill_ns = dict(zip(self.speed_mps, self.motor_pulse_ns, strict=True)).get(0.0)
         if standstill_ns is None:

@@ -205,8 +205,8 @@ def _export(chip: Path, channel: int) -> Path:
 
 
 def _write_duty(descriptor: int, duty_ns: int) -> None:
-    # One write from the beginning and no truncation: a reader never finds the file empty. What a longer number
-    # leaves behind is on the second line, which nobody reads.
+    # One write from the beginning and no truncation: a reader never finds the file empty. What a longer
+    # number leaves behind is on the second line, which nobody reads.
     os.pwrite(descriptor, f"{duty_ns}\n".encode(), 0)
 
 

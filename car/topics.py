@@ -1,0 +1,198 @@
+"""Every topic and service of the node graph, in one table: name, type, quality of service, who, and why.
+
+No ROS here: nodes turn a row into a `QoSProfile`, the log writer into a connection, the documentation into a
+table. Outside `/sim2race`, names and types are those of the community's car stack, so that its tools read what
+we publish and ours read theirs; what they lack goes on topics of our own. Everything that leads to the wheels
+keeps only the last message: one frame, one decision, never a queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from car.errors import unknown_name
+
+
+class Reliability(Enum):
+    """Whether a lost message is sent again."""
+
+    RELIABLE = "reliable"
+    BEST_EFFORT = "best_effort"
+
+
+class Durability(Enum):
+    """Whether somebody who comes late gets the last messages."""
+
+    VOLATILE = "volatile"
+    TRANSIENT_LOCAL = "transient_local"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One row of the table."""
+
+    name: str
+    type_name: str
+    """ROS type, as in `std_msgs/msg/String`."""
+    publisher: str
+    """Which nodes publish it."""
+    subscribers: str
+    """Which nodes of ours subscribe to it."""
+    meaning: str
+    reliability: Reliability = Reliability.RELIABLE
+    durability: Durability = Durability.VOLATILE
+    depth: int = 1
+    logged: bool = True
+    """Whether the log node writes it; not so where another logged topic holds the same."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the node graph."""
+
+    name: str
+    type_name: str
+    server: str
+    meaning: str
+
+
+CAMERA = Topic(
+    "/camera_pkg/display_mjpeg/compressed",
+    "sensor_msgs/msg/CompressedImage",
+    publisher="camera, or simulated car",
+    subscribers="inference",
+    meaning="JPEG; header.stamp is the capture, header.frame_id a running number as text",
+    reliability=Reliability.BEST_EFFORT,
+    logged=False,
+)
+RL_RESULTS = Topic(
+    "/inference_pkg/rl_results",
+    "deepracer_interfaces_pkg/msg/InferResultsArray",
+    publisher="inference",
+    subscribers="log",
+    meaning="every output of the policy, with the JPEG that it looked at; boxes are -1",
+)
+AUTO_DRIVE = Topic(
+    "/deepracer_navigation_pkg/auto_drive",
+    "deepracer_interfaces_pkg/msg/ServoCtrlMsg",
+    publisher="inference",
+    subscribers="drive, log",
+    meaning="what the policy asks for, normalised to -1..1; source_stamp is the capture",
+)
+SERVO_MSG = Topic(
+    "/ctrl_pkg/servo_msg",
+    "deepracer_interfaces_pkg/msg/ServoCtrlMsg",
+    publisher="drive",
+    subscribers="log",
+    meaning="what was really sent, normalised to -1..1",
+    reliability=Reliability.BEST_EFFORT,
+)
+MANUAL_DRIVE = Topic(
+    "/webserver_pkg/manual_drive",
+    "deepracer_interfaces_pkg/msg/ServoCtrlMsg",
+    publisher="console",
+    subscribers="drive, in manual mode",
+    meaning="what a person asks for, normalised to -1..1",
+    reliability=Reliability.BEST_EFFORT,
+)
+DEVICE_STATUS = Topic(
+    "/device_info_pkg/device_status",
+    "deepracer_interfaces_pkg/msg/DeviceStatusMsg",
+    publisher="log",
+    subscribers="log",
+    meaning="health of the computer: load, temperature, memory, latency",
+)
+DRIVE_REPORT = Topic(
+    "/sim2race/drive_report",
+    "sim2race_msgs/msg/DriveReport",
+    publisher="drive",
+    subscribers="log",
+    meaning="every command and change of state: units, pulse widths, stamps, and why the car stopped",
+    depth=10,
+)
+INFERENCE_REPORT = Topic(
+    "/sim2race/inference_report",
+    "sim2race_msgs/msg/InferenceReport",
+    publisher="inference",
+    subscribers="log",
+    meaning="what became of every frame: counts of acted on and dropped, time taken",
+    depth=10,
+)
+GROUND_TRUTH = Topic(
+    "/sim2race/ground_truth",
+    "nav_msgs/msg/Odometry",
+    publisher="simulated car",
+    subscribers="log",
+    meaning="pose and speed in the frame `track`; only a simulated car knows them",
+    depth=10,
+)
+TRACK_POSITION = Topic(
+    "/sim2race/track_position",
+    "sim2race_msgs/msg/TrackPosition",
+    publisher="simulated car",
+    subscribers="log",
+    meaning="progress, lateral position and lap times; only a simulated car knows them",
+    depth=10,
+)
+RUN_INFO = Topic(
+    "/sim2race/run_info",
+    "std_msgs/msg/String",
+    publisher="inference",
+    subscribers="log",
+    meaning="JSON: policy, action space, calibration, versions, track, noise, seed",
+    durability=Durability.TRANSIENT_LOCAL,
+)
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        CAMERA,
+        RL_RESULTS,
+        AUTO_DRIVE,
+        SERVO_MSG,
+        MANUAL_DRIVE,
+        DEVICE_STATUS,
+        DRIVE_REPORT,
+        INFERENCE_REPORT,
+        GROUND_TRUTH,
+        TRACK_POSITION,
+        RUN_INFO,
+    )
+}
+
+ENABLE_STATE = Service(
+    "/ctrl_pkg/enable_state",
+    "deepracer_interfaces_pkg/srv/EnableStateSrv",
+    server="drive",
+    meaning="arm (which also acknowledges a stop) or disarm",
+)
+VEHICLE_STATE = Service(
+    "/ctrl_pkg/vehicle_state",
+    "deepracer_interfaces_pkg/srv/ActiveStateSrv",
+    server="drive",
+    meaning="0 manual, 1 autonomous, 2 calibration",
+)
+STOP_LOGGING = Service(
+    "/logging_pkg/stop_logging",
+    "std_srvs/srv/Trigger",
+    server="log",
+    meaning="finish the present log, so that it can be fetched",
+)
+
+SERVICES: dict[str, Service] = {
+    service.name: service for service in (ENABLE_STATE, VEHICLE_STATE, STOP_LOGGING)
+}
+
+LOGGED_TOPICS: tuple[Topic, ...] = tuple(topic for topic in TOPICS.values() if topic.logged)
+
+
+def topic_called(name: str) -> Topic:
+    """Return the row of the topic `name`.
+
+    Raises:
+        UnknownNameError: no such topic; names the nearest.
+    """
+    if name not in TOPICS:
+        raise unknown_name("topic", name, TOPICS)
+    return TOPICS[name]
