@@ -1,9 +1,9 @@
 """Build the interface packages of this workspace into the virtual environment, once.
 
 ROS 2 usually builds messages with colcon and sources the result. Where ROS 2 itself came from pip there is
-nothing to source, so each interface package becomes a wheel that is installed beside it. A wheel is kept under
-`.build/interfaces` by the content of its sources, the Python and the ROS 2 it was built against: a second
-run, or a second environment of the same kind, compiles nothing.
+nothing to source, so each interface package becomes a wheel that is installed beside it. A wheel is kept
+under `.build/interfaces` by the content of its sources, the Python and the ROS 2 it was built against: a
+second run, or a second environment of the same kind, compiles nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CACHE = WORKSPACE.parent / ".build" / "interfaces"
 WHEEL_BUILDER_INCLUDE = re.compile(
     r"/opt/python/cp3\d+-cp3\d+t?/(?P<kind>include/python3\.\d+t?|lib/python3\.\d+t?/site-packages/numpy/(_core|core)/include)"
 )
-"""Where the machine that built the ROS 2 wheels had its headers; the wheels' CMake files still point there."""
+"""Where the builder of the ROS 2 wheels had its headers; the wheels' CMake files still point there."""
 
 
 def repair_include_paths(prefix: Path) -> None:
