@@ -1,9 +1,9 @@
 """Every topic and service of the node graph, in one table: name, type, quality of service, who, and why.
 
 No ROS here: nodes turn a row into a `QoSProfile`, the log writer into a connection, the documentation into a
-table. Outside `/sim2race`, names and types are those of the community's car stack, so that its tools read what
-we publish and ours read theirs; what they lack goes on topics of our own. Everything that leads to the wheels
-keeps only the last message: one frame, one decision, never a queue.
+table. Outside `/sim2race`, names and types are those of the community's car stack, so that its tools read
+what we publish and ours read theirs; what they lack goes on topics of our own. Everything that leads to the
+wheels keeps only the last message: one frame, one decision, never a queue.
 """
 
 from __future__ import annotations
