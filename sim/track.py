@@ -196,7 +196,9 @@ def _from_route_file(path: Path) -> Track:
     try:
         rows = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise BadFileError(f"{path} is not a complete NumPy file ({error}); expected an N x 6 array.") from error
+        raise BadFileError(
+            f"{path} is not a complete NumPy file ({error}); expected an N x 6 array."
+        ) from error
     if rows.ndim != 2 or rows.shape[1] != 6 or len(rows) < 8 or rows.dtype.kind != "f":
         raise BadFileError(
             f"{path} holds {rows.dtype} of shape {rows.shape}; expected float N x 6 with N >= 8 "

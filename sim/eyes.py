@@ -1,0 +1,216 @@
+"""Where each car's camera is and what it sees: the bridge from states and scenes to pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+
+from car.preprocess import HEIGHT, WIDTH
+from sim.camera import Camera, Mount, level_from_camera, rays, vignette
+from sim.renderer import NOISE_SIZE, noise_table, render_batch, shade_tile
+from sim.scenery import (
+    CEILING,
+    DASH,
+    FLOOR,
+    HORIZON,
+    LIGHT_DTYPE,
+    LINE,
+    LUMA_WEIGHTS,
+    MAX_GLARES,
+    OBJECT_DTYPE,
+    OBJECT_NAMES,
+    ROAD,
+    SURFACE_NAMES,
+    Scene,
+    matching_names,
+)
+from sim.surface import Surface
+
+VIEW_DTYPE = np.dtype(
+    [
+        ("x_m", np.float64),
+        ("y_m", np.float64),
+        ("yaw_rad", np.float64),
+        ("height_m", np.float64),
+        ("widest", np.float64),
+        ("noise_start", np.int64),
+    ]
+)
+"""A camera: place on the floor, heading, height, largest |t| of its rays, and where its grain begins."""
+PLANES = ("luma", "red", "green", "blue")
+_PLANE_WEIGHTS = np.vstack([LUMA_WEIGHTS, np.eye(3, dtype=np.float32)])
+_OBJECT_KINDS = {name: index for index, name in enumerate(OBJECT_NAMES)}
+
+
+class Eyes:
+    """The cameras of a batch of cars and the scenes before them.
+
+    Args:
+        camera: lens and nominal mount, the same for all cars.
+        surfaces: one per track.
+        n_cars: size of the batch.
+    """
+
+    def __init__(self, camera: Camera, surfaces: Sequence[Surface], n_cars: int) -> None:
+        self._camera = camera
+        self._rays = rays(camera)
+        self._vignette = vignette(camera)
+        self._shade, self._noise = shade_tile(), noise_table()
+        self._surfaces = list(surfaces)
+        self._codes = np.concatenate([surface.codes for surface in surfaces])
+        sizes = [len(surface.codes) for surface in surfaces]
+        self._code_starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+        self._offsets = np.stack([surface.level_offsets for surface in surfaces])
+        self._sizes = np.stack([surface.level_sizes for surface in surfaces])
+        self._origins = np.array([surface.origin_m for surface in surfaces], np.float64)
+        book = max(len(surface.codebook) for surface in surfaces)
+        things = len(OBJECT_NAMES)
+        self._tones = np.zeros((len(PLANES), n_cars, book), np.float32)
+        self._greys = np.zeros((len(PLANES), n_cars, things), np.float32)
+        self._sky = np.zeros((len(PLANES), n_cars, 2), np.float32)
+        self._objects = np.zeros((n_cars, things), OBJECT_DTYPE)
+        self._lights = np.zeros(n_cars, LIGHT_DTYPE)
+        self._glares = np.zeros((n_cars, MAX_GLARES, 4), np.float32)
+        self._mounts = np.zeros((n_cars, 3), np.float64)
+        self._heights = np.zeros(n_cars, np.float64)
+        self._track_of = np.zeros(n_cars, np.int64)
+        self._scenes: list[Scene | None] = [None] * n_cars
+        self._hidden: set[str] = set()
+        self._views = np.zeros(n_cars, VIEW_DTYPE)
+        self._views["widest"] = _widest(camera)
+        self._turns = np.zeros((n_cars, 3, 3), np.float32)
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Names that are not drawn."""
+        return frozenset(self._hidden)
+
+    def track_of(self, car: int) -> int:
+        """Return the number of the track whose surface a car sees."""
+        return int(self._track_of[car])
+
+    def set_visible(self, pattern: str, *, visible: bool) -> None:
+        """Show or hide objects by name or kind in every scene, now and after every re-draw.
+
+        Raises:
+            UnknownNameError: nothing has that name.
+        """
+        names = set(matching_names(pattern))
+        self._hidden = self._hidden - names if visible else self._hidden | names
+        for car, scene in enumerate(self._scenes):
+            if scene is not None:
+                self._apply(car, scene)
+
+    def set_scene(self, car: int, scene: Scene, mount: Mount, track: int) -> None:
+        """Put a car before a scene, on a track's surface, with its camera mounted a little off."""
+        self._scenes[car] = scene
+        self._track_of[car] = track
+        self._mounts[car] = (self._camera.pitch_down_rad + mount.pitch_rad, mount.roll_rad, mount.yaw_rad)
+        self._heights[car] = self._camera.height_m + mount.height_m
+        self._apply(car, scene)
+
+    def _apply(self, car: int, scene: Scene) -> None:
+        self._objects[car] = scene.objects
+        hidden = [_OBJECT_KINDS[name] for name in self._hidden if name not in SURFACE_NAMES]
+        self._objects["visible"][car, hidden] = False
+        planes = _PLANE_WEIGHTS
+        self._greys[:, car] = planes @ scene.colors.T
+        palette = planes @ scene.palette.T
+        self._sky[:, car, 0], self._sky[:, car, 1] = palette[:, HORIZON], palette[:, CEILING]
+        book = self._surfaces[self._track_of[car]].codebook
+        road = palette[:, ROAD]
+        dash = road if "center-line" in self._hidden else palette[:, DASH]
+        start = road if "start-line" in self._hidden else palette[:, LINE]
+        steps = np.stack(
+            [road - palette[:, FLOOR], palette[:, LINE] - road, dash - road, start - road], axis=1
+        )
+        self._tones[:, car, : len(book)] = palette[:, FLOOR, None] + steps @ book.T
+        self._lights[car] = scene.light
+        self._lights["pixel_rad"][car] = 1.0 / self._camera.focal_px
+        if "shadows" in self._hidden:
+            self._lights["shade_contrast"][car] = 0.0
+        self._glares[car] = 0.0 if "glare" in self._hidden else scene.glares
+
+    def look(
+        self, states: npt.NDArray[np.void], grain: npt.NDArray[np.int64], cars: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.uint8]:
+        """Return the luma pictures of some cars, (len(cars), H, W) uint8.
+
+        Args:
+            states: `STATE_DTYPE` (N,), all cars.
+            grain: (N,), where each picture's sensor noise begins.
+            cars: which cars look.
+        """
+        return self._render(states, grain, cars, 0)
+
+    def look_rgb(
+        self, states: npt.NDArray[np.void], grain: npt.NDArray[np.int64], cars: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.uint8]:
+        """Return colour pictures, (len(cars), H, W, 3) uint8, for people and for the car's camera."""
+        planes = [
+            self._render(states, (grain + 7919 * plane) % NOISE_SIZE, cars, plane) for plane in (1, 2, 3)
+        ]
+        return np.stack(planes, axis=-1)
+
+    def _render(
+        self,
+        states: npt.NDArray[np.void],
+        grain: npt.NDArray[np.int64],
+        cars: npt.NDArray[np.int64],
+        plane: int,
+    ) -> npt.NDArray[np.uint8]:
+        out = np.empty((len(cars), HEIGHT, WIDTH), np.uint8)
+        self._views["noise_start"] = grain
+        _place_cameras(
+            self._views, self._turns, states, self._mounts, self._heights, self._camera.forward_m, cars
+        )
+        render_batch(
+            out, cars, self._views, self._turns, self._track_of, self._rays, self._vignette,
+            self._codes, self._code_starts, self._offsets, self._sizes, self._origins,
+            self._tones[plane], self._sky[plane], self._objects, self._greys[plane],
+            self._lights, self._glares, self._shade, self._noise,
+        )  # fmt: skip
+        return out
+
+
+@njit(cache=True, parallel=True)
+def _place_cameras(
+    views: Any, turns: Any, states: Any, mounts: Any, heights_m: Any, forward_m: float, cars: Any
+) -> None:
+    """Put each camera on its rolling, pitching body; rotation order as in `level_from_camera`."""
+    for item in prange(len(cars)):
+        car = cars[item]
+        state = states[car]
+        pitch, roll, yaw = mounts[car, 0] + state.pitch_rad, mounts[car, 1] + state.roll_rad, mounts[car, 2]
+        views[car].x_m = state.x_m + forward_m * math.cos(state.yaw_rad)
+        views[car].y_m = state.y_m + forward_m * math.sin(state.yaw_rad)
+        views[car].yaw_rad = state.yaw_rad
+        # A nose that dips lowers the camera, which sits ahead of the middle.
+        views[car].height_m = heights_m[car] - forward_m * math.sin(state.pitch_rad)
+        cr, sr = math.cos(roll), math.sin(roll)
+        cp, sp = math.cos(pitch), math.sin(pitch)
+        cy, sy = math.cos(yaw), math.sin(yaw)
+        turn = turns[car]
+        turn[0, 0], turn[0, 1], turn[0, 2] = cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr
+        turn[1, 0], turn[1, 1], turn[1, 2] = sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr
+        turn[2, 0], turn[2, 1], turn[2, 2] = -sp, cp * sr, cp * cr
+
+
+def _widest(camera: Camera) -> float:
+    """Return a bound on |t| over the picture, whatever the body's roll and pitch and the mount's error."""
+    table = rays(camera).astype(np.float64).reshape(HEIGHT, WIDTH, 2)
+    edge = np.concatenate([table[0], table[-1], table[:, 0], table[:, -1]])
+    directions = np.column_stack([np.ones(len(edge)), edge])
+    widest = 0.0
+    for pitch in (-0.12, 0.12):
+        for roll in (-0.1, 0.1):
+            for yaw in (-0.06, 0.06):
+                level = directions @ level_from_camera(camera.pitch_down_rad + pitch, roll, yaw).T
+                ahead = np.maximum(level[:, 0], 0.05)
+                widest = max(widest, float(np.max(np.abs(level[:, 1] / ahead))))
+    return widest

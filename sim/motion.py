@@ -1,0 +1,209 @@
+"""One control step for a whole batch: late commands, the vehicle, the place on the track, how it ended.
+
+Rules and constants of ending an episode are the reference simulator's: off track when all four wheel
+centres are outside the outer edge of the white lines, at once; reversed or immobilized after a second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+
+from sim.track import Track
+from sim.vehicle import SUBSTEP_RATE_HZ, step_vehicle
+
+STATUSES = ("in_progress", "lap_complete", "off_track", "reversed", "immobilized", "time_up")
+IN_PROGRESS, LAP_COMPLETE, OFF_TRACK, REVERSED, IMMOBILIZED, TIME_UP = range(6)
+COMMANDS_KEPT = 8
+"""Commands on their way to the servo: at 30 Hz, up to 0.23 s of latency."""
+PATIENCE_S = 1.0
+"""How long a car may stand still or drive backwards (reference: 15 steps at 15 Hz)."""
+STILL_M = 0.0003
+"""Motion per step that counts as standing still (reference)."""
+SEARCH_SAMPLES = 60
+"""Samples searched to either side of the last place: at most 0.6 m in a step."""
+
+PLACE_DTYPE = np.dtype(
+    [
+        ("route", np.int64),
+        ("sample", np.int64),
+        ("status", np.int64),
+        ("steps", np.int64),
+        ("arc_length_m", np.float64),
+        ("lateral_m", np.float64),
+        ("heading_error_rad", np.float64),
+        ("curvature_1pm", np.float64),
+        ("travelled_m", np.float64),
+        ("step_m", np.float64),
+        ("progress", np.float64),
+        ("elapsed_s", np.float64),
+        ("backwards_s", np.float64),
+        ("still_s", np.float64),
+        ("steering_change_rad", np.float64),
+    ]
+)
+"""Where each car is on its route and how its episode goes; `progress` is 0..100."""
+
+
+@dataclass(frozen=True, eq=False)
+class Routes:
+    """Tracks in their directions, laid one after the other for the kernels."""
+
+    rows: npt.NDArray[np.float64]
+    """x, y, heading, curvature, left width, right width per sample, (R, 6)."""
+    starts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    lengths_m: npt.NDArray[np.float64]
+
+
+def lay_routes(tracks: Sequence[Track]) -> Routes:
+    """Pack tracks (each already in its direction of driving) into one table."""
+    rows = [
+        np.column_stack(
+            [track.center_m, track.heading_rad, track.curvature_1pm, track.left_width_m, track.right_width_m]
+        )
+        for track in tracks
+    ]
+    counts = np.array([len(row) for row in rows], np.int64)
+    return Routes(
+        rows=np.concatenate(rows),
+        starts=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64),
+        counts=counts,
+        lengths_m=np.array([track.length_m for track in tracks], np.float64),
+    )
+
+
+@njit(cache=True)
+def _nearest(rows: Any, start: int, count: int, sample: int, reach: int, x_m: float, y_m: float) -> int:
+    """Return the nearest centre sample within reach of the last one."""
+    best, best_square = sample, 1e18
+    for offset in range(-reach, reach + 1):
+        index = (sample + offset) % count
+        dx, dy = x_m - rows[start + index, 0], y_m - rows[start + index, 1]
+        square = dx * dx + dy * dy
+        if square < best_square:
+            best, best_square = index, square
+    return best
+
+
+@njit(cache=True)
+def _lateral(row: Any, x_m: float, y_m: float) -> float:
+    return -(x_m - row[0]) * math.sin(row[2]) + (y_m - row[1]) * math.cos(row[2])
+
+
+@njit(cache=True)
+def _any_wheel_on_track(state: Any, parameters: Any, rows: Any, start: int, count: int, sample: int) -> bool:
+    cosine, sine = math.cos(state.yaw_rad), math.sin(state.yaw_rad)
+    for wheel in range(4):
+        x = 0.5 * parameters.wheelbase_m * (1.0 if wheel < 2 else -1.0)
+        y = 0.5 * parameters.track_width_m * (1.0 if wheel % 2 == 0 else -1.0)
+        wheel_x, wheel_y = state.x_m + x * cosine - y * sine, state.y_m + x * sine + y * cosine
+        row = rows[start + _nearest(rows, start, count, sample, 25, wheel_x, wheel_y)]
+        lateral = _lateral(row, wheel_x, wheel_y)
+        if -row[5] <= lateral <= row[4]:
+            return True
+    return False
+
+
+@njit(cache=True)
+def locate(place: Any, state: Any, rows: Any, starts: Any, counts: Any, lengths_m: Any, reach: int) -> None:
+    """Project a car on its route and fill in its place, in place."""
+    start, count = starts[place.route], counts[place.route]
+    spacing = lengths_m[place.route] / count
+    place.sample = _nearest(rows, start, count, place.sample, reach, state.x_m, state.y_m)
+    row = rows[start + place.sample]
+    along = (state.x_m - row[0]) * math.cos(row[2]) + (state.y_m - row[1]) * math.sin(row[2])
+    place.arc_length_m = place.sample * spacing + along
+    place.lateral_m = _lateral(row, state.x_m, state.y_m)
+    error = state.yaw_rad - row[2]
+    place.heading_error_rad = math.atan2(math.sin(error), math.cos(error))
+    place.curvature_1pm = row[3]
+
+
+@njit(cache=True)
+def _judge(place: Any, on_track: bool, moved_m: float, dt_s: float, length_m: float, limit_s: float) -> None:
+    """Decide whether the episode goes on."""
+    place.backwards_s = place.backwards_s + dt_s if place.step_m < 0.0 else 0.0
+    place.still_s = place.still_s + dt_s if moved_m <= STILL_M else 0.0
+    if not on_track:
+        place.status = OFF_TRACK
+    elif place.travelled_m >= length_m:
+        place.status = LAP_COMPLETE
+    elif place.backwards_s >= PATIENCE_S:
+        place.status = REVERSED
+    elif place.still_s >= PATIENCE_S:
+        place.status = IMMOBILIZED
+    elif place.elapsed_s >= limit_s:
+        place.status = TIME_UP
+
+
+@njit(cache=True, parallel=True)
+def step_batch(
+    states: Any,
+    parameters: Any,
+    places: Any,
+    commands: Any,
+    latencies_s: Any,
+    rows: Any,
+    starts: Any,
+    counts: Any,
+    lengths_m: Any,
+    dt_s: float,
+    limit_s: float,
+) -> None:
+    """Advance every car by one control step, in place.
+
+    Args:
+        states: `STATE_DTYPE` (N,).
+        parameters: `PARAMETER_DTYPE` (N,).
+        places: `PLACE_DTYPE` (N,).
+        commands: float64 (N, COMMANDS_KEPT, 2), steering in rad and speed in m/s, newest first.
+        latencies_s: float64 (N,), this step's time from picture to servo.
+        rows: routes, see `Routes`.
+        starts: first row of each route.
+        counts: samples of each route.
+        lengths_m: length of each route.
+        dt_s: control period.
+        limit_s: longest episode.
+    """
+    substeps = max(1, int(math.ceil(dt_s * SUBSTEP_RATE_HZ - 1e-6)))
+    h = dt_s / substeps
+    for car in prange(len(states)):
+        state, place = states[car], places[car]
+        before_x, before_y, before_arc = state.x_m, state.y_m, place.arc_length_m
+        for substep in range(substeps):
+            # The command in force is the newest one that has had time to arrive.
+            waiting = (latencies_s[car] - substep * h) / dt_s
+            age = min(max(int(math.ceil(waiting - 1e-9)), 0), COMMANDS_KEPT - 1)
+            step_vehicle(state, parameters[car], commands[car, age, 0], commands[car, age, 1], h)
+        locate(place, state, rows, starts, counts, lengths_m, SEARCH_SAMPLES)
+        length = lengths_m[place.route]
+        step = place.arc_length_m - before_arc
+        # The seam at the start line is not a jump of a whole lap.
+        step -= length * math.floor(step / length + 0.5)
+        place.step_m = step
+        place.travelled_m += step
+        place.progress = min(100.0 * place.travelled_m / length, 100.0)
+        place.elapsed_s += dt_s
+        place.steps += 1
+        place.steering_change_rad = abs(commands[car, 0, 0] - commands[car, 1, 0])
+        moved = math.hypot(state.x_m - before_x, state.y_m - before_y)
+        start, count = starts[place.route], counts[place.route]
+        on_track = _any_wheel_on_track(state, parameters[car], rows, start, count, place.sample)
+        _judge(place, on_track, moved, dt_s, length, limit_s)
+
+
+@njit(cache=True)
+def locate_afresh(
+    places: Any, states: Any, cars: Any, rows: Any, starts: Any, counts: Any, lengths_m: Any
+) -> None:
+    """Project cars that were put somewhere new, searching the whole route."""
+    for car in cars:
+        places[car].sample = 0
+        locate(places[car], states[car], rows, starts, counts, lengths_m, counts[places[car].route] // 2)

@@ -1,0 +1,269 @@
+"""The simulator: a batch of cars, each on its own road in its own surroundings, stepped in one process.
+
+Every random choice of a car's episode comes from (seed, car, episode) alone, so an episode does not
+depend on its neighbours, on the number of threads, or on the size of the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from car.errors import Sim2RaceError, unknown_name
+from sim.camera import Mount, camera_named
+from sim.eyes import Eyes
+from sim.motion import (
+    COMMANDS_KEPT,
+    IN_PROGRESS,
+    OFF_TRACK,
+    PLACE_DTYPE,
+    TIME_UP,
+    lay_routes,
+    locate_afresh,
+    step_batch,
+)
+from sim.renderer import NOISE_SIZE
+from sim.scenery import NOISE_LEVELS, draw_scene, survey_site
+from sim.surface import paint_surface
+from sim.track import DIRECTIONS, Track, load_track
+from sim.vehicle import PARAMETER_DTYPE, STATE_DTYPE, draw_parameters, parameter_row, vehicle_named
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardConfig:
+    """The default reward: progress per step, and what a mistake costs."""
+
+    progress_per_m: float = 1.0
+    """Reward per metre gained along the centre line."""
+    off_track: float = -2.0
+    """Added when the car leaves the track or gets stuck."""
+    steering_change_per_rad: float = 0.0
+    """Cost of changing the commanded steering angle, per radian."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimConfig:
+    """What is simulated."""
+
+    tracks: tuple[str, ...] = ("forever-raceway",)
+    """Built-in names or paths of `.npy` route files; cars are spread over them."""
+    directions: tuple[str, ...] = DIRECTIONS
+    """Directions of driving; cars are spread over them."""
+    noise: str = "high"
+    """Visual noise: none, low or high."""
+    vehicle: str = "real-car"
+    """Vehicle preset: real-car, aws-v4, aws-v5 or ideal."""
+    vary_vehicle: bool = True
+    """Draw every episode's car within the preset's spread."""
+    camera: str = "aws"
+    """Camera preset: aws or deepracer-wide."""
+    control_rate_hz: float = 30.0
+    """Pictures, and decisions, per second."""
+    start: Literal["anywhere", "line"] = "anywhere"
+    """Start anywhere, rolling and askew (training), or at rest on the start line (evaluation)."""
+    start_lateral_share: float = 0.5
+    """Largest start offset as a share of the half width, when starting anywhere."""
+    start_heading_rad: float = 0.25
+    """Largest start heading error, when starting anywhere."""
+    max_episode_s: float = 60.0
+    """Longest episode."""
+    redraw_every_s: float = 0.0
+    """Re-draw the surroundings every so many simulated seconds; 0 re-draws once per episode."""
+    reward: RewardConfig = RewardConfig()
+    """What a step is worth."""
+
+
+class Simulator:
+    """A batch of cars.
+
+    Args:
+        config: what is simulated.
+        n_cars: size of the batch.
+        seed: seed of everything random.
+
+    Attributes:
+        states: `STATE_DTYPE` (N,), poses and velocities.
+        places: `PLACE_DTYPE` (N,), places on the track and the course of the episode.
+        rewards: float32 (N,), of the last step.
+
+    Raises:
+        UnknownNameError: a track, direction, preset or noise level does not exist.
+        BadFileError: a route file cannot be read.
+    """
+
+    def __init__(self, config: SimConfig, *, n_cars: int, seed: int) -> None:
+        if n_cars < 1:
+            raise Sim2RaceError(f"A simulation needs at least one car, not {n_cars}.")
+        if config.noise not in NOISE_LEVELS:
+            raise unknown_name("noise level", config.noise, NOISE_LEVELS)
+        vehicle_named(config.vehicle)
+        self.config, self.n_cars, self._seed = config, n_cars, seed
+        tracks = [load_track(name) for name in config.tracks]
+        self.routes: list[Track] = [
+            load_track(name, direction) for name in config.tracks for direction in config.directions
+        ]
+        self._track_of_route = [index for index in range(len(tracks)) for _ in config.directions]
+        self._sites = [survey_site(track) for track in tracks]
+        self._table = lay_routes(self.routes)
+        self.eyes = Eyes(camera_named(config.camera), [paint_surface(track) for track in tracks], n_cars)
+        self.states = np.zeros(n_cars, STATE_DTYPE)
+        self.places = np.zeros(n_cars, PLACE_DTYPE)
+        self.rewards = np.zeros(n_cars, np.float32)
+        self._parameters = np.zeros(n_cars, PARAMETER_DTYPE)
+        self._commands = np.zeros((n_cars, COMMANDS_KEPT, 2), np.float64)
+        self._episodes = np.full(n_cars, -1, np.int64)
+        self._since_redraw_s = np.zeros(n_cars, np.float64)
+        self._redraws = np.zeros(n_cars, np.int64)
+        self._grain = np.zeros(n_cars, np.int64)
+        self.reset()
+
+    @property
+    def dt_s(self) -> float:
+        """Time covered by one step."""
+        return 1.0 / self.config.control_rate_hz
+
+    def reseed(self, seed: int) -> None:
+        """Start counting episodes anew from another seed; takes effect with the next `reset`."""
+        self._seed = seed
+        self._episodes[:] = -1
+        self._redraws[:] = 0
+
+    def reset(self, cars: Sequence[int] | npt.NDArray[np.int64] | None = None) -> None:
+        """Begin a new episode for some cars, or for all."""
+        chosen = np.arange(self.n_cars) if cars is None else np.asarray(cars, np.int64)
+        for car in chosen:
+            self._begin(int(car))
+        if len(chosen):
+            table = self._table
+            locate_afresh(
+                self.places, self.states, chosen, table.rows, table.starts, table.counts, table.lengths_m
+            )
+
+    def step(self, commands: npt.NDArray[np.floating]) -> None:
+        """Advance every car by one control period.
+
+        Args:
+            commands: (N, 2), steering in rad (+ left) and speed in m/s.
+
+        Raises:
+            Sim2RaceError: a command is not finite, or a state became impossible.
+        """
+        if commands.shape != (self.n_cars, 2) or not np.all(np.isfinite(commands)):
+            raise Sim2RaceError(
+                f"Commands must be finite and of shape {(self.n_cars, 2)}; got shape {commands.shape}."
+            )
+        self._commands[:, 1:] = self._commands[:, :-1]
+        self._commands[:, 0] = commands
+        table = self._table
+        step_batch(
+            self.states, self._parameters, self.places, self._commands, self._parameters["latency_s"],
+            table.rows, table.starts, table.counts, table.lengths_m, self.dt_s, self.config.max_episode_s,
+        )  # fmt: skip
+        if not np.all(np.isfinite(self.states["x_m"])):
+            car = int(np.argmin(np.isfinite(self.states["x_m"])))
+            raise Sim2RaceError(f"Car {car} reached an impossible state: {self.states[car]}.")
+        self._grain = (self._grain + 104_729) % NOISE_SIZE
+        self._reward()
+        if self.config.redraw_every_s > 0.0:
+            self._since_redraw_s += self.dt_s
+            for car in np.flatnonzero(self._since_redraw_s >= self.config.redraw_every_s):
+                self.redraw(int(car))
+
+    def look(self, cars: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.uint8]:
+        """Return luma pictures of all cars or some, (len, H, W) uint8: what a policy sees."""
+        chosen = np.arange(self.n_cars) if cars is None else np.asarray(cars, np.int64)
+        return self.eyes.look(self.states, self._grain, chosen)
+
+    def look_rgb(self, cars: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.uint8]:
+        """Return colour pictures, (len, H, W, 3) uint8: what a person or the car's camera sees."""
+        chosen = np.arange(self.n_cars) if cars is None else np.asarray(cars, np.int64)
+        return self.eyes.look_rgb(self.states, self._grain, chosen)
+
+    def set_visible(self, pattern: str, *, visible: bool) -> None:
+        """Show or hide objects by name or kind, in every scene from now on."""
+        self.eyes.set_visible(pattern, visible=visible)
+
+    def redraw(self, car: int) -> None:
+        """Draw a car's surroundings anew, in the middle of an episode or at its start."""
+        self._since_redraw_s[car] = 0.0
+        generator = self._generator(car, 1 + int(self._redraws[car]))
+        self._redraws[car] += 1
+        track = self._track_of_route[int(self.places["route"][car])]
+        scene = draw_scene(self._sites[track], self.config.noise, generator)
+        self.eyes.set_scene(car, scene, _draw_mount(self.config.noise, generator), track)
+
+    def set_pose(self, car: int, x_m: float, y_m: float, yaw_rad: float) -> None:
+        """Put a car somewhere, at rest, without ending its episode."""
+        self.states[car] = np.zeros((), STATE_DTYPE)
+        self.states["x_m"][car], self.states["y_m"][car], self.states["yaw_rad"][car] = x_m, y_m, yaw_rad
+        self._commands[car] = 0.0
+        table = self._table
+        locate_afresh(
+            self.places, self.states, np.array([car]), table.rows, table.starts, table.counts, table.lengths_m
+        )
+
+    def route_of(self, car: int) -> Track:
+        """Return the track that a car drives, in its direction."""
+        return self.routes[int(self.places["route"][car])]
+
+    def _generator(self, car: int, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self._seed, car, int(self._episodes[car]), purpose])
+
+    def _begin(self, car: int) -> None:
+        self._episodes[car] += 1
+        generator = self._generator(car, 0)
+        # Cars take turns over the routes, so that every batch meets every one.
+        route = (car + int(self._episodes[car])) % len(self.routes)
+        self.places[car] = np.zeros((), PLACE_DTYPE)
+        self.places["route"][car], self.places["status"][car] = route, IN_PROGRESS
+        config = self.config
+        parameters = draw_parameters(config.vehicle, generator, spread=config.vary_vehicle)
+        self._parameters[car] = parameter_row(parameters)
+        self._grain[car] = generator.integers(NOISE_SIZE)
+        arc, share, askew, speed = 0.0, 0.0, 0.0, 0.0
+        track = self.routes[route]
+        if config.start == "anywhere":
+            arc = generator.uniform(0.0, track.length_m)
+            share = generator.uniform(-1.0, 1.0) * config.start_lateral_share
+            askew = generator.uniform(-1.0, 1.0) * config.start_heading_rad
+            speed = generator.uniform(0.0, 1.2)
+        half = min(float(track.left_width_m.min()), float(track.right_width_m.min()))
+        x, y, heading = track.pose_at(arc, share * half)
+        self.states[car] = np.zeros((), STATE_DTYPE)
+        self.states["x_m"][car], self.states["y_m"][car] = x, y
+        self.states["yaw_rad"][car] = heading + askew
+        self.states["forward_mps"][car] = speed
+        self._commands[car] = (0.0, speed)
+        if config.redraw_every_s <= 0.0 or self._episodes[car] == 0 or self._moved_track(car):
+            self.redraw(car)
+
+    def _moved_track(self, car: int) -> bool:
+        return self.eyes.track_of(car) != self._track_of_route[int(self.places["route"][car])]
+
+    def _reward(self) -> None:
+        reward = self.config.reward
+        failed = self.places["status"] >= OFF_TRACK
+        failed &= self.places["status"] != TIME_UP
+        self.rewards[:] = (
+            reward.progress_per_m * self.places["step_m"]
+            + reward.off_track * failed
+            - reward.steering_change_per_rad * self.places["steering_change_rad"]
+        )
+
+
+def _draw_mount(noise: str, generator: np.random.Generator) -> Mount:
+    """Draw how far the camera is off its drawing; none without visual noise."""
+    if noise == "none":
+        return Mount()
+    height, pitch, roll, yaw = generator.uniform(-1.0, 1.0, size=4)
+    return Mount(
+        height_m=0.008 * height,
+        pitch_rad=math.radians(2.0) * pitch,
+        roll_rad=math.radians(1.0) * roll,
+        yaw_rad=math.radians(1.0) * yaw,
+    )
