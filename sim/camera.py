@@ -67,7 +67,7 @@ def camera_named(name: str) -> Camera:
 
 
 def rays(camera: Camera) -> FloatImage:
-    """Return y and z of the ray of every pixel where x = 1, float32 (H * W, 2), row by row."""
+    """Return y and z of the ray of every pixel where x = 1, float32 (2, H, W)."""
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float64)
     left = ((WIDTH - 1) / 2 - columns) / camera.focal_px
     up = ((HEIGHT - 1) / 2 - rows) / camera.focal_px
@@ -76,13 +76,13 @@ def rays(camera: Camera) -> FloatImage:
         theta = _undistort(distorted, camera.fisheye)
         scale = np.where(distorted > 1e-9, np.tan(theta) / np.maximum(distorted, 1e-9), 1.0)
         left, up = left * scale, up * scale
-    return np.stack([left, up], axis=-1).reshape(-1, 2).astype(np.float32)
+    return np.stack([left, up]).astype(np.float32)
 
 
 def vignette(camera: Camera) -> FloatImage:
-    """Return cos^4 of the angle off the optical axis (natural vignetting), float32 (H * W,)."""
+    """Return cos^4 of the angle off the optical axis (natural vignetting), float32 (H, W)."""
     direction = rays(camera).astype(np.float64)
-    cosine = 1.0 / np.sqrt(1.0 + np.sum(direction**2, axis=1))
+    cosine = 1.0 / np.sqrt(1.0 + np.sum(direction**2, axis=0))
     return np.asarray(cosine**4, dtype=np.float32)
 
 

@@ -29,7 +29,7 @@ from sim.scenery import (
     Scene,
     matching_names,
 )
-from sim.surface import Surface
+from sim.surface import CODES, Surface
 
 VIEW_DTYPE = np.dtype(
     [
@@ -59,18 +59,17 @@ class Eyes:
     def __init__(self, camera: Camera, surfaces: Sequence[Surface], n_cars: int) -> None:
         self._camera = camera
         self._rays = rays(camera)
-        self._vignette = vignette(camera)
+        self._dark = 1.0 - vignette(camera)
         self._shade, self._noise = shade_tile(), noise_table()
         self._surfaces = list(surfaces)
-        self._codes = np.concatenate([surface.codes for surface in surfaces])
-        sizes = [len(surface.codes) for surface in surfaces]
-        self._code_starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+        self._quads = np.concatenate([surface.quads for surface in surfaces])
+        sizes = [len(surface.quads) for surface in surfaces]
+        self._quad_starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
         self._offsets = np.stack([surface.level_offsets for surface in surfaces])
         self._sizes = np.stack([surface.level_sizes for surface in surfaces])
         self._origins = np.array([surface.origin_m for surface in surfaces], np.float64)
-        book = max(len(surface.codebook) for surface in surfaces)
         things = len(OBJECT_NAMES)
-        self._tones = np.zeros((len(PLANES), n_cars, book), np.float32)
+        self._tones = np.zeros((len(PLANES), n_cars, CODES), np.float32)
         self._greys = np.zeros((len(PLANES), n_cars, things), np.float32)
         self._sky = np.zeros((len(PLANES), n_cars, 2), np.float32)
         self._objects = np.zeros((n_cars, things), OBJECT_DTYPE)
@@ -134,7 +133,7 @@ class Eyes:
         self._lights["pixel_rad"][car] = 1.0 / self._camera.focal_px
         if "shadows" in self._hidden:
             self._lights["shade_contrast"][car] = 0.0
-        self._glares[car] = 0.0 if "glare" in self._hidden else scene.glares
+        self._glares[car] = 0.0 if "glare" in self._hidden else _ordered_glares(scene.glares)
 
     def look(
         self, states: npt.NDArray[np.void], grain: npt.NDArray[np.int64], cars: npt.NDArray[np.int64]
@@ -170,12 +169,19 @@ class Eyes:
             self._views, self._turns, states, self._mounts, self._heights, self._camera.forward_m, cars
         )
         render_batch(
-            out, cars, self._views, self._turns, self._track_of, self._rays, self._vignette,
-            self._codes, self._code_starts, self._offsets, self._sizes, self._origins,
+            out, cars, self._views, self._turns, self._track_of, self._rays, self._dark,
+            self._quads, self._quad_starts, self._offsets, self._sizes, self._origins,
             self._tones[plane], self._sky[plane], self._objects, self._greys[plane],
             self._lights, self._glares, self._shade, self._noise,
         )  # fmt: skip
         return out
+
+
+def _ordered_glares(glares: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Turn radii into what the renderer multiplies by, strong patches first."""
+    ordered = glares[np.argsort(-glares[:, 3])]
+    ordered[:, 2] = 1.0 / np.maximum(ordered[:, 2], 1e-3) ** 2
+    return ordered
 
 
 @njit(cache=True, parallel=True)
@@ -203,8 +209,8 @@ def _place_cameras(
 
 def _widest(camera: Camera) -> float:
     """Return a bound on |t| over the picture, whatever the body's roll and pitch and the mount's error."""
-    table = rays(camera).astype(np.float64).reshape(HEIGHT, WIDTH, 2)
-    edge = np.concatenate([table[0], table[-1], table[:, 0], table[:, -1]])
+    table = rays(camera).astype(np.float64)
+    edge = np.concatenate([table[:, 0].T, table[:, -1].T, table[:, :, 0].T, table[:, :, -1].T])
     directions = np.column_stack([np.ones(len(edge)), edge])
     widest = 0.0
     for pitch in (-0.12, 0.12):

@@ -172,7 +172,7 @@ def step_batch(
         dt_s: control period.
         limit_s: longest episode.
     """
-    substeps = max(1, int(math.ceil(dt_s * SUBSTEP_RATE_HZ - 1e-6)))
+    substeps = max(1, math.ceil(dt_s * SUBSTEP_RATE_HZ - 1e-6))
     h = dt_s / substeps
     for car in prange(len(states)):
         state, place = states[car], places[car]
@@ -180,7 +180,7 @@ def step_batch(
         for substep in range(substeps):
             # The command in force is the newest one that has had time to arrive.
             waiting = (latencies_s[car] - substep * h) / dt_s
-            age = min(max(int(math.ceil(waiting - 1e-9)), 0), COMMANDS_KEPT - 1)
+            age = min(max(math.ceil(waiting - 1e-9), 0), COMMANDS_KEPT - 1)
             step_vehicle(state, parameters[car], commands[car, age, 0], commands[car, age, 1], h)
         locate(place, state, rows, starts, counts, lengths_m, SEARCH_SAMPLES)
         length = lengths_m[place.route]

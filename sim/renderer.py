@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from car.preprocess import HEIGHT, WIDTH
 from sim.surface import LEVELS, TEXEL_M
 
 BINS = 224
@@ -31,6 +32,19 @@ STEEPEST = 2.0
 SHADE_SIZE = 256
 NOISE_SIZE = 65_536
 NEAREST_M = 0.03
+BLOCK = 16
+"""Pixels of a row that share a map level."""
+
+# Typed once: a bare Python number would drag the per-pixel arithmetic to double precision.
+ZERO, QUARTER, HALF, ONE, TWO, FOUR = (np.float32(value) for value in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0))
+BIG, WHITE = np.float32(1e9), np.float32(255.0)
+OPAQUE = np.float32(0.02)
+BELOW_FLOOR = np.float32(-0.05)
+HORIZON_SLOPE = np.float32(-0.004)
+SLOPE_SCALE = np.float32(SLOPES / STEEPEST)
+PER_TEXEL = np.float32(1.0 / TEXEL_M)
+SOFT_PER_UNIT = np.float32(24.0)
+FINE_PER_SOFT = np.float32(3.7)
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -46,21 +60,8 @@ def shade_tile(seed: int = 20240417) -> FloatArray:
 
 
 def noise_table(seed: int = 19937) -> FloatArray:
-    """Return normal noise of unit variance, (NOISE_SIZE,)."""
-    return np.random.default_rng(seed).normal(size=NOISE_SIZE).astype(np.float32)
-
-
-@njit(cache=True, fastmath=True, inline="always")
-def _bilinear(codes: Any, first: int, rows: int, columns: int, x: float, y: float, tone: Any) -> float:
-    """Look up one floor sample; x, y in texels of that level. Outside the map is plain floor."""
-    if x < 0.0 or y < 0.0 or x >= columns - 1 or y >= rows - 1:
-        return tone[0]
-    column, row = int(x), int(y)
-    u, v = x - column, y - row
-    at = first + row * columns + column
-    below = tone[codes[at]] * (1.0 - u) + tone[codes[at + 1]] * u
-    above = tone[codes[at + columns]] * (1.0 - u) + tone[codes[at + columns + 1]] * u
-    return below * (1.0 - v) + above * v
+    """Return normal noise of unit variance, (NOISE_SIZE + WIDTH,), so that any row of it is in one piece."""
+    return np.random.default_rng(seed).normal(size=NOISE_SIZE + WIDTH).astype(np.float32)
 
 
 @njit(cache=True, fastmath=True)
@@ -72,9 +73,9 @@ def _slope_table(height_m: float, pixel_rad: float, levels: Any, taps: Any) -> N
         across = distance * pixel_rad
         along = distance * distance / height_m * pixel_rad
         ratio = along / across
-        taps[index] = 1 if ratio < 4.0 else (2 if ratio < 10.0 else 4)
+        taps[index] = 1 if ratio < 5.0 else (2 if ratio < 12.0 else 3)
         footprint = max(across, along / taps[index])
-        level = int(math.floor(math.log2(max(footprint / TEXEL_M, 1.0)) + 0.5))
+        level = math.floor(math.log2(max(footprint / TEXEL_M, 1.0)) + 0.5)
         levels[index] = min(level, LEVELS - 1)
 
 
@@ -170,68 +171,118 @@ def _tabulate(
             _insert(depth, panel, share, along, column, distance, number, part, place)
 
 
-@njit(cache=True, fastmath=True, inline="always")
-def _floor(
-    slope: float,
-    t: float,
-    height_m: float,
-    x_m: float,
-    y_m: float,
-    cosine: float,
-    sine: float,
-    codes: Any,
+@njit(cache=True, fastmath=True)
+def _aim_row(row: int, turn: Any, ray_table: Any, ts: Any, slopes: Any) -> float:
+    """Fill in t and slope of a row's rays; return the largest slope."""
+    m00, m01, m02 = turn[0, 0], turn[0, 1], turn[0, 2]
+    m10, m11, m12 = turn[1, 0], turn[1, 1], turn[1, 2]
+    m20, m21, m22 = turn[2, 0], turn[2, 1], turn[2, 2]
+    steepest = -BIG
+    for column in range(WIDTH):
+        a, b = ray_table[0, row, column], ray_table[1, row, column]
+        inverse = ONE / (m00 + m01 * a + m02 * b)
+        ts[column] = (m10 + m11 * a + m12 * b) * inverse
+        slope = (m20 + m21 * a + m22 * b) * inverse
+        slopes[column] = slope
+        steepest = max(steepest, slope)
+    return steepest
+
+
+@njit(cache=True, fastmath=True)
+def _floor_row(
+    ts: Any,
+    slopes: Any,
+    values: Any,
+    view: Any,
+    quads: Any,
     offsets: Any,
     sizes: Any,
     origin: Any,
     tone: Any,
     levels: Any,
     taps: Any,
-    light: Any,
-    glares: Any,
-    shade: Any,
-) -> float:
-    """Grey level of the floor where a ray meets it."""
-    index = min(int(-slope * (SLOPES / STEEPEST)), SLOPES - 1)
-    level, count = levels[index], taps[index]
-    per_m = 1.0 / (TEXEL_M * (1 << level))
-    distance = -height_m / slope
-    forward, left = distance, t * distance
-    x = x_m + forward * cosine - left * sine
-    y = y_m + forward * sine + left * cosine
-    u, v = (x - origin[0]) * per_m - 0.5, (y - origin[1]) * per_m - 0.5
-    first, rows, columns = offsets[level], sizes[level, 0], sizes[level, 1]
-    if count == 1:
-        value = _bilinear(codes, first, rows, columns, u, v, tone)
-    else:
-        # Samples along the view cover the pixel's long footprint near the horizon.
-        reach = distance * distance / height_m * light.pixel_rad * per_m
-        ux = (cosine - t * sine) * reach / count
-        vy = (sine + t * cosine) * reach / count
-        value = 0.0
-        for tap in range(count):
-            step = tap - 0.5 * (count - 1)
-            value += _bilinear(codes, first, rows, columns, u + ux * step, v + vy * step, tone)
-        value /= count
-    place_x, place_y = x * light.shade_per_m + light.shade_x, y * light.shade_per_m + light.shade_y
+    pixel_rad: float,
+) -> None:
+    """Fill in the grey of the floor for a row of rays; rays above the horizon are left alone."""
+    cosine, sine = np.float32(math.cos(view.yaw_rad)), np.float32(math.sin(view.yaw_rad))
+    height = np.float32(view.height_m)
+    x0, y0 = np.float32(view.x_m - origin[0]), np.float32(view.y_m - origin[1])
+    plain = tone[0]
+    for block in range(0, WIDTH, BLOCK):
+        slope = slopes[block + BLOCK // 2]
+        index = min(max(int(-slope * SLOPE_SCALE), 0), SLOPES - 1)
+        level, count = levels[index], taps[index]
+        per_m = PER_TEXEL / np.float32(1 << level)
+        first, rows, columns = offsets[level], sizes[level, 0] - 1, sizes[level, 1] - 1
+        for column in range(block, block + BLOCK):
+            if slopes[column] > HORIZON_SLOPE:
+                continue
+            distance = -height / slopes[column]
+            left = ts[column] * distance
+            u = (x0 + distance * cosine - left * sine) * per_m - HALF
+            v = (y0 + distance * sine + left * cosine) * per_m - HALF
+            step_u, step_v = ZERO, ZERO
+            if count > 1:
+                # Samples along the view cover the pixel's long footprint near the horizon.
+                reach = distance * distance / height * pixel_rad * per_m / np.float32(count)
+                step_u, step_v = (cosine - ts[column] * sine) * reach, (sine + ts[column] * cosine) * reach
+                u -= step_u * HALF * np.float32(count - 1)
+                v -= step_v * HALF * np.float32(count - 1)
+            total = ZERO
+            for _ in range(count):
+                if u >= ZERO and v >= ZERO and u < columns and v < rows:
+                    texel_u, texel_v = int(u), int(v)
+                    a, b = u - np.float32(texel_u), v - np.float32(texel_v)
+                    quad = quads[first + texel_v * (columns + 1) + texel_u]
+                    near = tone[quad & 255] * (ONE - a) + tone[(quad >> 8) & 255] * a
+                    far = tone[(quad >> 16) & 255] * (ONE - a) + tone[quad >> 24] * a
+                    total += near + (far - near) * b
+                else:
+                    total += plain
+                u += step_u
+                v += step_v
+            values[column] = total / np.float32(count)
+
+
+@njit(cache=True, fastmath=True)
+def _shade_row(ts: Any, slopes: Any, values: Any, view: Any, light: Any, glares: Any, shade: Any) -> None:
+    """Lay light, shadow, wrinkles and glare on a row of floor."""
+    cosine, sine = np.float32(math.cos(view.yaw_rad)), np.float32(math.sin(view.yaw_rad))
+    height, x0, y0 = np.float32(view.height_m), np.float32(view.x_m), np.float32(view.y_m)
+    soft, fine = light.shade_contrast, light.wrinkle_contrast
     mask = SHADE_SIZE - 1
-    soft = shade[int(place_y * 24.0) & mask, int(place_x * 24.0) & mask]
-    fine = shade[int(place_x * 90.0) & mask, int(place_y * 90.0) & mask]
-    value *= 1.0 + light.shade_contrast * soft + light.wrinkle_contrast * fine
+    active = 0
     for number in range(len(glares)):
-        if glares[number, 3] > 0.0:
+        active += glares[number, 3] > ZERO
+    if soft == ZERO and fine == ZERO and active == 0:
+        return
+    for column in range(WIDTH):
+        if slopes[column] > HORIZON_SLOPE:
+            continue
+        distance = -height / slopes[column]
+        left = ts[column] * distance
+        x, y = x0 + distance * cosine - left * sine, y0 + distance * sine + left * cosine
+        u = (x * light.shade_per_m + light.shade_x) * SOFT_PER_UNIT
+        v = (y * light.shade_per_m + light.shade_y) * SOFT_PER_UNIT
+        factor = ONE + soft * shade[int(v) & mask, int(u) & mask]
+        factor += fine * shade[int(u * FINE_PER_SOFT) & mask, int(v * FINE_PER_SOFT) & mask]
+        value = values[column] * factor
+        for number in range(active):
             gx, gy = x - glares[number, 0], y - glares[number, 1]
-            inside = 1.0 - (gx * gx + gy * gy) / (glares[number, 2] * glares[number, 2])
-            if inside > 0.0:
+            inside = ONE - (gx * gx + gy * gy) * glares[number, 2]
+            if inside > ZERO:
                 value += glares[number, 3] * inside * inside
-    return value
+        values[column] = value
 
 
-@njit(cache=True, fastmath=True, inline="always")
-def _panels(
-    slope: float,
-    t: float,
-    column: int,
+@njit(cache=True, fastmath=True)
+def _panel_row(
+    ts: Any,
+    slopes: Any,
+    values: Any,
     height_m: float,
+    per_t: float,
+    widest: float,
     pixel_rad: float,
     objects: Any,
     greys: Any,
@@ -239,39 +290,119 @@ def _panels(
     panel: Any,
     share: Any,
     along: Any,
-) -> tuple[float, float]:
-    """Return the light from the panels in front of a ray and what share of the ray passes them."""
-    light, passing = 0.0, 1.0
-    for slot in range(DEPTH):
-        distance = depth[column, slot]
-        if distance > 1e8:
-            break
-        height = height_m + slope * distance
-        if height < -0.05:
-            break
-        number = panel[column, slot]
-        thing = objects[number]
-        # Soft edges: the share of the pixel that lies between bottom and top.
-        pixel = distance * pixel_rad
-        above = min(max((height - thing.bottom_m) / pixel + 0.5, 0.0), 1.0)
-        below = min(max((thing.top_m - height) / pixel + 0.5, 0.0), 1.0)
-        cover = (above + below - 1.0) * share[column, slot]
-        if cover <= 0.0:
-            continue
-        grey = greys[number]
-        if thing.stripe_contrast > 0.0:
-            wave = along[column, slot] * thing.stripe_per_m + thing.stripe_phase
-            wave = abs(2.0 * (wave - math.floor(wave)) - 1.0) * 4.0 - 2.0
-            fade = min(1.0, 0.25 / (pixel * thing.stripe_per_m + 1e-6))
-            grey *= 1.0 + thing.stripe_contrast * fade * min(max(wave, -1.0), 1.0)
-        light += passing * cover * grey
-        passing *= 1.0 - cover
-        if passing < 0.02:
-            break
-    return light, passing
+) -> None:
+    """Lay the panels over a row, front to back, each as far as it covers the pixel."""
+    for pixel in range(WIDTH):
+        slope = slopes[pixel]
+        column = min(max(int((ts[pixel] + widest) * per_t), 0), BINS - 1)
+        light, passing = ZERO, ONE
+        for slot in range(DEPTH):
+            distance = depth[column, slot]
+            height = height_m + slope * distance
+            if distance >= BIG or height < BELOW_FLOOR:
+                break
+            number = panel[column, slot]
+            thing = objects[number]
+            # Soft edges: the share of the pixel that lies between bottom and top.
+            size = distance * pixel_rad
+            above = min(max((height - thing.bottom_m) / size + HALF, ZERO), ONE)
+            below = min(max((thing.top_m - height) / size + HALF, ZERO), ONE)
+            cover = (above + below - ONE) * share[column, slot]
+            if cover <= ZERO:
+                continue
+            grey = greys[number]
+            if thing.stripe_contrast > ZERO:
+                wave = along[column, slot] * thing.stripe_per_m + thing.stripe_phase
+                wave = abs(TWO * (wave - np.float32(math.floor(wave))) - ONE) * FOUR - TWO
+                # Stripes finer than a pixel fade, as on a sensor.
+                fade = min(ONE, QUARTER / (size * thing.stripe_per_m))
+                grey *= ONE + thing.stripe_contrast * fade * min(max(wave, -ONE), ONE)
+            light += passing * cover * grey
+            passing *= ONE - cover
+            if passing < OPAQUE:
+                break
+        values[pixel] = values[pixel] * passing + light
 
 
-@njit(cache=True, fastmath=True, parallel=True)
+@njit(cache=True, fastmath=True)
+def _expose_row(values: Any, out: Any, dark: Any, light: Any, noise: Any, start: int) -> None:
+    """Turn light into grey levels: exposure, vignetting, offset, grain, and the ends of the scale."""
+    gain, offset, grain = light.gain, light.offset + HALF, light.noise
+    vignette = light.vignette
+    for column in range(WIDTH):
+        value = (
+            values[column] * gain * (ONE - vignette * dark[column]) + offset + grain * noise[start + column]
+        )
+        out[column] = np.uint8(min(max(value, ZERO), WHITE))
+
+
+@njit(cache=True, fastmath=True)
+def _render_one(
+    out: Any,
+    view: Any,
+    turn: Any,
+    ray_table: Any,
+    dark: Any,
+    quads: Any,
+    offsets: Any,
+    sizes: Any,
+    origin: Any,
+    tone: Any,
+    sky: Any,
+    objects: Any,
+    greys: Any,
+    light: Any,
+    glares: Any,
+    shade: Any,
+    noise: Any,
+) -> None:
+    """Render one car's plane, row by row, so that the simple parts become vector instructions."""
+    depth = np.full((BINS, DEPTH), BIG, np.float32)
+    panel = np.zeros((BINS, DEPTH), np.int32)
+    share = np.zeros((BINS, DEPTH), np.float32)
+    along = np.zeros((BINS, DEPTH), np.float32)
+    levels, taps = np.zeros(SLOPES, np.int32), np.zeros(SLOPES, np.int32)
+    ts, slopes, values = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32)
+    _tabulate(objects, view.x_m, view.y_m, view.yaw_rad, view.widest, depth, panel, share, along)
+    _slope_table(view.height_m, light.pixel_rad, levels, taps)
+    nearest = BIG
+    for column in range(BINS):
+        nearest = min(nearest, depth[column, 0])
+    height, widest = np.float32(view.height_m), np.float32(view.widest)
+    per_t = np.float32(BINS) / (TWO * widest)
+    for row in range(HEIGHT):
+        steepest = _aim_row(row, turn, ray_table, ts, slopes)
+        if steepest > HORIZON_SLOPE:
+            for column in range(WIDTH):
+                rise = min(max(slopes[column] * TWO, ZERO), ONE)
+                values[column] = sky[0] + (sky[1] - sky[0]) * rise
+        _floor_row(
+            ts, slopes, values, view, quads, offsets, sizes, origin, tone, levels, taps, light.pixel_rad
+        )
+        _shade_row(ts, slopes, values, view, light, glares, shade)
+        # Low rows meet the floor before any panel.
+        if nearest < BIG and height + steepest * nearest > BELOW_FLOOR:
+            _panel_row(
+                ts,
+                slopes,
+                values,
+                height,
+                per_t,
+                widest,
+                light.pixel_rad,
+                objects,
+                greys,
+                depth,
+                panel,
+                share,
+                along,
+            )
+        _expose_row(
+            values, out[row], dark[row], light, noise, (view.noise_start + row * WIDTH) & (NOISE_SIZE - 1)
+        )
+
+
+@njit(cache=True, parallel=True)
 def render_batch(
     out: Any,
     cars: Any,
@@ -279,9 +410,9 @@ def render_batch(
     turns: Any,
     track_of: Any,
     ray_table: Any,
-    vignette: Any,
-    codes: Any,
-    code_starts: Any,
+    dark: Any,
+    quads: Any,
+    quad_starts: Any,
     offsets: Any,
     sizes: Any,
     origins: Any,
@@ -302,34 +433,35 @@ def render_batch(
         views: `sim.eyes.VIEW_DTYPE` (N,).
         turns: float32 (N, 3, 3), level axes from camera axes.
         track_of: int (N,), which track's map each car drives on.
-        ray_table: float32 (H * W, 2) from `sim.camera.rays`.
-        vignette: float32 (H * W,).
-        codes: uint16, all tracks' maps one after the other.
-        code_starts: int (T,), where each track's map starts.
+        ray_table: float32 (2, H, W) from `sim.camera.rays`.
+        dark: float32 (H, W), light lost at full vignetting.
+        quads: uint32, all tracks' maps one after the other; see `sim.surface`.
+        quad_starts: int (T,), where each track's map starts.
         offsets: int (T, LEVELS).
         sizes: int (T, LEVELS, 2).
-        origins: float32 (T, 2).
-        tones: float32 (N, L), grey of every code for each car.
+        origins: float64 (T, 2).
+        tones: float32 (N, 256), grey of every code for each car.
         sky: float32 (N, 2), grey at the horizon and overhead.
         objects: `OBJECT_DTYPE` (N, O).
         greys: float32 (N, O).
         lights: `LIGHT_DTYPE` (N,).
-        glares: float32 (N, G, 4).
+        glares: float32 (N, G, 4): x, y, 1 / radius^2, strength; those of no strength last.
         shade: float32 (SHADE_SIZE, SHADE_SIZE).
-        noise: float32 (NOISE_SIZE,).
+        noise: float32 (NOISE_SIZE + WIDTH,).
     """
     for item in prange(len(out)):
         car = cars[item]
+        track = track_of[car]
         _render_one(
-            out[item].reshape(-1),
+            out[item],
             views[car],
             turns[car],
             ray_table,
-            vignette,
-            codes[code_starts[track_of[car]] :],
-            offsets[track_of[car]],
-            sizes[track_of[car]],
-            origins[track_of[car]],
+            dark,
+            quads[quad_starts[track] :],
+            offsets[track],
+            sizes[track],
+            origins[track],
             tones[car],
             sky[car],
             objects[car],
@@ -339,81 +471,3 @@ def render_batch(
             shade,
             noise,
         )
-
-
-@njit(cache=True, fastmath=True)
-def _render_one(
-    out: Any,
-    view: Any,
-    turn: Any,
-    ray_table: Any,
-    vignette: Any,
-    codes: Any,
-    offsets: Any,
-    sizes: Any,
-    origin: Any,
-    tone: Any,
-    sky: Any,
-    objects: Any,
-    greys: Any,
-    light: Any,
-    glares: Any,
-    shade: Any,
-    noise: Any,
-) -> None:
-    """Render one car's plane."""
-    depth = np.full((BINS, DEPTH), np.float32(1e9), np.float32)
-    panel = np.zeros((BINS, DEPTH), np.int32)
-    share = np.zeros((BINS, DEPTH), np.float32)
-    along = np.zeros((BINS, DEPTH), np.float32)
-    levels, taps = np.zeros(SLOPES, np.int64), np.zeros(SLOPES, np.int64)
-    widest, height = np.float32(view.widest), np.float32(view.height_m)
-    _tabulate(objects, view.x_m, view.y_m, view.yaw_rad, view.widest, depth, panel, share, along)
-    _slope_table(view.height_m, light.pixel_rad, levels, taps)
-    x_m, y_m, pixel = np.float32(view.x_m), np.float32(view.y_m), np.float32(light.pixel_rad)
-    cosine, sine = np.float32(math.cos(view.yaw_rad)), np.float32(math.sin(view.yaw_rad))
-    per_t = np.float32(BINS) / (np.float32(2.0) * widest)
-    m00, m01, m02 = turn[0, 0], turn[0, 1], turn[0, 2]
-    m10, m11, m12 = turn[1, 0], turn[1, 1], turn[1, 2]
-    m20, m21, m22 = turn[2, 0], turn[2, 1], turn[2, 2]
-    start = view.noise_start
-    for pixel_index in range(len(out)):
-        a, b = ray_table[pixel_index, 0], ray_table[pixel_index, 1]
-        inverse = np.float32(1.0) / (m00 + m01 * a + m02 * b)
-        t = (m10 + m11 * a + m12 * b) * inverse
-        slope = (m20 + m21 * a + m22 * b) * inverse
-        column = min(max(int((t + widest) * per_t), 0), BINS - 1)
-        value, passing = np.float32(0.0), np.float32(1.0)
-        if depth[column, 0] * -slope < height + np.float32(0.05) * depth[column, 0]:
-            value, passing = _panels(
-                slope, t, column, height, pixel, objects, greys, depth, panel, share, along
-            )
-        if passing >= np.float32(0.02):
-            if slope < np.float32(-0.004):
-                behind = _floor(
-                    slope,
-                    t,
-                    height,
-                    x_m,
-                    y_m,
-                    cosine,
-                    sine,
-                    codes,
-                    offsets,
-                    sizes,
-                    origin,
-                    tone,
-                    levels,
-                    taps,
-                    light,
-                    glares,
-                    shade,
-                )
-            else:
-                rise = min(max(slope * np.float32(2.0), np.float32(0.0)), np.float32(1.0))
-                behind = sky[0] + (sky[1] - sky[0]) * rise
-            value += passing * behind
-        dark = np.float32(1.0) - light.vignette * (np.float32(1.0) - vignette[pixel_index])
-        grain = light.noise * noise[(start + pixel_index) & (NOISE_SIZE - 1)]
-        value = value * light.gain * dark + light.offset + grain
-        out[pixel_index] = np.uint8(min(max(value + np.float32(0.5), np.float32(0.0)), np.float32(255.0)))

@@ -32,7 +32,7 @@ _FRACTION_BITS = 4
 
 COVERAGES = ("road", "line", "dash", "start")
 """What the four coverage channels mean."""
-_STEPS = 16
+CODES = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +40,14 @@ class Surface:
     """A mip pyramid of coverage; level k has texels of ``TEXEL_M * 2**k``.
 
     A texel is one code into a small book of coverages: the renderer then needs one look-up per texel in
-    a table of that car's own grey levels, instead of four products.
+    a table of that car's own grey levels, instead of four products. The codes of a texel and of its
+    three neighbours to the right and above are packed together, because they are always read together.
     """
 
-    codes: npt.NDArray[np.uint16]
-    """All levels one after the other, (T,): rows of `codebook`."""
+    quads: npt.NDArray[np.uint32]
+    """All levels, (T,): codes of (x, y), (x+1, y), (x, y+1) and (x+1, y+1), low byte first."""
     codebook: npt.NDArray[np.float32]
-    """Coverage 0..1 of each code, (L, 4), in the order of `COVERAGES`."""
+    """Coverage 0..1 of each code, (L <= 256, 4), in the order of `COVERAGES`; code 0 is plain floor."""
     level_offsets: npt.NDArray[np.int64]
     """Row of each level's first texel, (LEVELS,)."""
     level_sizes: npt.NDArray[np.int64]
@@ -75,8 +76,10 @@ def paint_surface(track: Track) -> Surface:
         levels.append(cv2.resize(previous, size, interpolation=cv2.INTER_AREA).astype(np.uint8))
     counts = [level.shape[0] * level.shape[1] for level in levels]
     codes, codebook = _encode(np.concatenate([level.reshape(-1, 4) for level in levels]))
+    pieces = np.split(codes, np.cumsum([level.shape[0] * level.shape[1] for level in levels])[:-1])
+    quads = [_pack(piece.reshape(level.shape[:2])) for piece, level in zip(pieces, levels, strict=True)]
     return Surface(
-        codes=codes,
+        quads=np.concatenate(quads),
         codebook=codebook,
         level_offsets=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64),
         level_sizes=np.array([level.shape[:2] for level in levels], np.int64),
@@ -84,17 +87,28 @@ def paint_surface(track: Track) -> Surface:
     )
 
 
-def _encode(texels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
-    """Round coverages to sixteenths and number the combinations that occur."""
-    steps = (texels.astype(np.uint32) * _STEPS + 127) // 255
-    packed = steps[:, 0] | steps[:, 1] << 5 | steps[:, 2] << 10 | steps[:, 3] << 15
-    seen = np.zeros(1 << 20, bool)
-    seen[packed] = True
-    values = np.flatnonzero(seen)
-    number = np.zeros(1 << 20, np.uint16)
-    number[values] = np.arange(len(values), dtype=np.uint16)
-    book = np.stack([(values >> shift) & 31 for shift in (0, 5, 10, 15)], axis=1) / _STEPS
+def _encode(texels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Number the combinations of coverages that occur, rounded just coarsely enough to fit a byte."""
+    for steps in (16, 12, 8, 6, 4):
+        level = (texels.astype(np.uint32) * steps + 127) // 255
+        packed = level[:, 0] | level[:, 1] << 5 | level[:, 2] << 10 | level[:, 3] << 15
+        seen = np.zeros(1 << 20, bool)
+        seen[0] = True
+        seen[packed] = True
+        values = np.flatnonzero(seen)
+        if len(values) <= CODES:
+            break
+    number = np.zeros(1 << 20, np.uint8)
+    number[values] = np.arange(len(values), dtype=np.uint8)
+    book = np.stack([(values >> shift) & 31 for shift in (0, 5, 10, 15)], axis=1) / steps
     return number[packed], book.astype(np.float32)
+
+
+def _pack(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+    """Put each texel's code and its three neighbours' into one word; the last row and column repeat."""
+    edge = np.pad(codes, ((0, 1), (0, 1)), mode="edge").astype(np.uint32)
+    packed = edge[:-1, :-1] | edge[:-1, 1:] << 8 | edge[1:, :-1] << 16 | edge[1:, 1:] << 24
+    return np.asarray(packed.ravel(), dtype=np.uint32)
 
 
 def _fill(canvas: npt.NDArray[np.uint8], polygons: list[Array], low: Array, value: int) -> None:

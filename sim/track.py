@@ -91,7 +91,7 @@ class Track:
 
     def pose_at(self, arc_length_m: float, lateral_m: float = 0.0) -> tuple[float, float, float]:
         """Return x, y in metres and heading in radians at a place on the track."""
-        index = int(round(arc_length_m / self.spacing_m)) % len(self.center_m)
+        index = round(arc_length_m / self.spacing_m) % len(self.center_m)
         x, y = self.center_m[index] + lateral_m * self.normal[index]
         return float(x), float(y), float(self.heading_rad[index])
 
