@@ -207,6 +207,10 @@ class Simulator:
             self.places, self.states, np.array([car]), table.rows, table.starts, table.counts, table.lengths_m
         )
 
+    def take_off_latency(self, seconds: float) -> None:
+        """Shorten every car's latency by what really passes outside the simulation."""
+        self._parameters["latency_s"] = np.maximum(self._parameters["latency_s"] - seconds, 0.0)
+
     def route_of(self, car: int) -> Track:
         """Return the track that a car drives, in its direction."""
         return self.routes[int(self.places["route"][car])]
