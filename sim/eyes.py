@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from car.preprocess import HEIGHT, WIDTH
 from sim.camera import Camera, Mount, level_from_camera, rays, vignette
+from sim.crew import Crew
 from sim.renderer import NOISE_SIZE, noise_table, render_batch, shade_tile
 from sim.scenery import (
     CEILING,
@@ -54,9 +55,11 @@ class Eyes:
         camera: lens and nominal mount, the same for all cars.
         surfaces: one per track.
         n_cars: size of the batch.
+        crew: threads that share the work.
     """
 
-    def __init__(self, camera: Camera, surfaces: Sequence[Surface], n_cars: int) -> None:
+    def __init__(self, camera: Camera, surfaces: Sequence[Surface], n_cars: int, crew: Crew) -> None:
+        self._crew = crew
         self._camera = camera
         self._rays = rays(camera)
         self._dark = 1.0 - vignette(camera)
@@ -168,12 +171,13 @@ class Eyes:
         _place_cameras(
             self._views, self._turns, states, self._mounts, self._heights, self._camera.forward_m, cars
         )
-        render_batch(
+        tables = (
             out, cars, self._views, self._turns, self._track_of, self._rays, self._dark,
             self._quads, self._quad_starts, self._offsets, self._sizes, self._origins,
             self._tones[plane], self._sky[plane], self._objects, self._greys[plane],
             self._lights, self._glares, self._shade, self._noise,
         )  # fmt: skip
+        self._crew.share(lambda first, last: render_batch(first, last, *tables), len(cars))
         return out
 
 
@@ -184,13 +188,12 @@ def _ordered_glares(glares: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return ordered
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True)
 def _place_cameras(
     views: Any, turns: Any, states: Any, mounts: Any, heights_m: Any, forward_m: float, cars: Any
 ) -> None:
     """Put each camera on its rolling, pitching body; rotation order as in `level_from_camera`."""
-    for item in prange(len(cars)):
-        car = cars[item]
+    for car in cars:
         state = states[car]
         pitch, roll, yaw = mounts[car, 0] + state.pitch_rad, mounts[car, 1] + state.roll_rad, mounts[car, 2]
         views[car].x_m = state.x_m + forward_m * math.cos(state.yaw_rad)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from sim.track import Track
 from sim.vehicle import SUBSTEP_RATE_HZ, step_vehicle
@@ -143,8 +143,10 @@ def _judge(place: Any, on_track: bool, moved_m: float, dt_s: float, length_m: fl
         place.status = TIME_UP
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def step_batch(
+    first: int,
+    last: int,
     states: Any,
     parameters: Any,
     places: Any,
@@ -157,9 +159,11 @@ def step_batch(
     dt_s: float,
     limit_s: float,
 ) -> None:
-    """Advance every car by one control step, in place.
+    """Advance cars first..last by one control step, in place.
 
     Args:
+        first: first car.
+        last: one past the last car.
         states: `STATE_DTYPE` (N,).
         parameters: `PARAMETER_DTYPE` (N,).
         places: `PLACE_DTYPE` (N,).
@@ -174,7 +178,7 @@ def step_batch(
     """
     substeps = max(1, math.ceil(dt_s * SUBSTEP_RATE_HZ - 1e-6))
     h = dt_s / substeps
-    for car in prange(len(states)):
+    for car in range(first, last):
         state, place = states[car], places[car]
         before_x, before_y, before_arc = state.x_m, state.y_m, place.arc_length_m
         for substep in range(substeps):

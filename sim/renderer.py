@@ -7,7 +7,7 @@ lateral t X and height h + s X. That makes everything linear:
 * everything else is a vertical panel. Its forward distance depends on t alone, so per frame a small
   table over t holds the nearest few panels, and each pixel only compares heights.
 
-Written as scalar functions per pixel; numba turns them into one loop over cars on all cores.
+Written as plain loops over a row of pixels, which numba compiles; `sim.crew` spreads cars over cores.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from car.preprocess import HEIGHT, WIDTH
 from sim.surface import LEVELS, TEXEL_M
@@ -402,8 +402,10 @@ def _render_one(
         )
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def render_batch(
+    first: int,
+    last: int,
     out: Any,
     cars: Any,
     views: Any,
@@ -425,9 +427,11 @@ def render_batch(
     shade: Any,
     noise: Any,
 ) -> None:
-    """Render one grey plane for some cars, in place.
+    """Render one grey plane for entries first..last of a list of cars, in place.
 
     Args:
+        first: first entry.
+        last: one past the last entry.
         out: uint8 (M, H, W).
         cars: int (M,), which cars look.
         views: `sim.eyes.VIEW_DTYPE` (N,).
@@ -449,7 +453,7 @@ def render_batch(
         shade: float32 (SHADE_SIZE, SHADE_SIZE).
         noise: float32 (NOISE_SIZE + WIDTH,).
     """
-    for item in prange(len(out)):
+    for item in range(first, last):
         car = cars[item]
         track = track_of[car]
         _render_one(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from car.errors import Sim2RaceError, unknown_name
 from sim.camera import Mount, camera_named
+from sim.crew import Crew
 from sim.eyes import Eyes
 from sim.motion import (
     COMMANDS_KEPT,
@@ -74,6 +75,8 @@ class SimConfig:
     """Longest episode."""
     redraw_every_s: float = 0.0
     """Re-draw the surroundings every so many simulated seconds; 0 re-draws once per episode."""
+    threads: int = 0
+    """Threads that share the batch; 0 means every core this process may use. Changes no result."""
     reward: RewardConfig = RewardConfig()
     """What a step is worth."""
 
@@ -110,7 +113,9 @@ class Simulator:
         self._track_of_route = [index for index in range(len(tracks)) for _ in config.directions]
         self._sites = [survey_site(track) for track in tracks]
         self._table = lay_routes(self.routes)
-        self.eyes = Eyes(camera_named(config.camera), [paint_surface(track) for track in tracks], n_cars)
+        self._crew = Crew(config.threads)
+        surfaces = [paint_surface(track) for track in tracks]
+        self.eyes = Eyes(camera_named(config.camera), surfaces, n_cars, self._crew)
         self.states = np.zeros(n_cars, STATE_DTYPE)
         self.places = np.zeros(n_cars, PLACE_DTYPE)
         self.rewards = np.zeros(n_cars, np.float32)
@@ -160,10 +165,11 @@ class Simulator:
         self._commands[:, 1:] = self._commands[:, :-1]
         self._commands[:, 0] = commands
         table = self._table
-        step_batch(
+        tables = (
             self.states, self._parameters, self.places, self._commands, self._parameters["latency_s"],
             table.rows, table.starts, table.counts, table.lengths_m, self.dt_s, self.config.max_episode_s,
         )  # fmt: skip
+        self._crew.share(lambda first, last: step_batch(first, last, *tables), self.n_cars)
         if not np.all(np.isfinite(self.states["x_m"])):
             car = int(np.argmin(np.isfinite(self.states["x_m"])))
             raise Sim2RaceError(f"Car {car} reached an impossible state: {self.states[car]}.")
