@@ -89,7 +89,7 @@ def typestore() -> Typestore:
     return store
 
 
-def make(type_name: str, **fields: Any) -> Any:  # noqa: ANN401 - rosbags makes the classes at run time
+def make(type_name: str, **fields: Any) -> Any:
     """Return a message of the type, as in `make("std_msgs/msg/String", data="hello")`."""
     return typestore().types[type_name](**fields)
 
@@ -99,22 +99,22 @@ def serialize(message: object, type_name: str) -> bytes:
     return bytes(typestore().serialize_cdr(message, type_name))
 
 
-def deserialize(data: bytes | memoryview, type_name: str) -> Any:  # noqa: ANN401 - as above
+def deserialize(data: bytes | memoryview, type_name: str) -> Any:
     """Return the message in the CDR bytes `data`."""
     return typestore().deserialize_cdr(data, type_name)
 
 
-def time_from_ns(stamp_ns: int) -> Any:  # noqa: ANN401 - as above
+def time_from_ns(stamp_ns: int) -> Any:
     """Return `stamp_ns`, nanoseconds since the epoch, as a ROS 2 time."""
     seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
     return make("builtin_interfaces/msg/Time", sec=seconds, nanosec=nanoseconds)
 
 
-def ns_from_time(stamp: Any) -> int:  # noqa: ANN401 - as above, or rclpy's own class
+def ns_from_time(stamp: Any) -> int:
     """Return a ROS 2 time as nanoseconds since the epoch."""
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
-def header(stamp_ns: int, frame_id: str) -> Any:  # noqa: ANN401 - as above
+def header(stamp_ns: int, frame_id: str) -> Any:
     """Return a ROS 2 header."""
     return make("std_msgs/msg/Header", stamp=time_from_ns(stamp_ns), frame_id=frame_id)

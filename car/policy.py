@@ -46,7 +46,7 @@ class Explanation:
 class Policy:
     """A checked policy; made by `Policy.load`."""
 
-    def __init__(self, path: Path, session: Any, metadata: PolicyMetadata, sha256: str) -> None:  # noqa: ANN401
+    def __init__(self, path: Path, session: Any, metadata: PolicyMetadata, sha256: str) -> None:
         self.path = path
         """The file that it was loaded from."""
         self.metadata = metadata
@@ -222,7 +222,7 @@ class Policy:
             raise BadFileError(f"its action is not {meaning} on a test frame.")
 
 
-def _open_session(content: bytes, threads: int) -> Any:  # noqa: ANN401 - onnxruntime is not typed
+def _open_session(content: bytes, threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -236,14 +236,14 @@ def _open_session(content: bytes, threads: int) -> Any:  # noqa: ANN401 - onnxru
         raise BadFileError(f"it is truncated or no valid ONNX file ({_first_line(error)}).") from error
 
 
-def _read_metadata(session: Any) -> PolicyMetadata:  # noqa: ANN401 - onnxruntime is not typed
+def _read_metadata(session: Any) -> PolicyMetadata:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
         raise BadFileError(f"it is an ONNX file without the {METADATA_KEY!r} metadata that an export writes.")
     return parse_policy_metadata(text)
 
 
-def _check_signature(session: Any, metadata: PolicyMetadata) -> None:  # noqa: ANN401 - onnxruntime is not typed
+def _check_signature(session: Any, metadata: PolicyMetadata) -> None:
     actions = metadata.action_space.size
     inputs: dict[str, tuple[str, tuple[int | None, ...]]] = {
         "observation": ("tensor(uint8)", (None, metadata.frames, HEIGHT, WIDTH)),
@@ -284,7 +284,7 @@ def _fits(given: list[int | str | None], expected: tuple[int | None, ...]) -> bo
     )
 
 
-def _listed(names: Any) -> str:  # noqa: ANN401 - any collection of names
+def _listed(names: Any) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
