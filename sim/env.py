@@ -91,6 +91,6 @@ class DeepRacerEnv(gymnasium.Env[npt.NDArray[np.uint8], Any]):
             self._batch.info(0),
         )
 
-    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> npt.NDArray[np.uint8] | None:
         """Return the camera's picture in colour, (120, 160, 3), in mode "rgb_array"."""
         return self._batch.simulator.look_rgb()[0] if self.render_mode == "rgb_array" else None

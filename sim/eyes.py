@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,12 @@ class Eyes:
     def hidden(self) -> frozenset[str]:
         """Names that are not drawn."""
         return frozenset(self._hidden)
+
+    def scene(self, car: int) -> Scene:
+        """Return the scene before a car, with what is hidden left out."""
+        scene = self._scenes[car]
+        assert scene is not None, "every car gets a scene at its first reset"
+        return replace(scene, objects=self._objects[car])
 
     def track_of(self, car: int) -> int:
         """Return the number of the track whose surface a car sees."""

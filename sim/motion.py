@@ -94,7 +94,8 @@ def _nearest(rows: Any, start: int, count: int, sample: int, reach: int, x_m: fl
 
 @njit(cache=True)
 def _lateral(row: Any, x_m: float, y_m: float) -> float:
-    return -(x_m - row[0]) * math.sin(row[2]) + (y_m - row[1]) * math.cos(row[2])
+    lateral: float = -(x_m - row[0]) * math.sin(row[2]) + (y_m - row[1]) * math.cos(row[2])
+    return lateral
 
 
 @njit(cache=True)

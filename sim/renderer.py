@@ -185,7 +185,7 @@ def _aim_row(row: int, turn: Any, ray_table: Any, ts: Any, slopes: Any) -> float
         slope = (m20 + m21 * a + m22 * b) * inverse
         slopes[column] = slope
         steepest = max(steepest, slope)
-    return steepest
+    return float(steepest)
 
 
 @njit(cache=True, fastmath=True)
@@ -280,10 +280,10 @@ def _panel_row(
     ts: Any,
     slopes: Any,
     values: Any,
-    height_m: float,
-    per_t: float,
-    widest: float,
-    pixel_rad: float,
+    height_m: Any,
+    per_t: Any,
+    widest: Any,
+    pixel_rad: Any,
     objects: Any,
     greys: Any,
     depth: Any,

@@ -14,7 +14,7 @@ from sim.driving import DrivingBatch
 from sim.simulator import SimConfig
 
 
-class SimVecEnv(VecEnv):  # type: ignore[misc]
+class SimVecEnv(VecEnv):
     """A batch of cars for stable-baselines3.
 
     At the end of an episode `infos[i]` holds `terminal_observation`, `TimeLimit.truncated` (true after a

@@ -99,6 +99,6 @@ class DeepRacerVectorEnv(gymnasium.vector.VectorEnv[npt.NDArray[np.uint8], Any, 
             self._batch.restart(cars)
         return self._batch.observations, rewards, terminated, truncated, infos
 
-    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:  # type: ignore[override]
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
         """Return the cameras' pictures in colour, in mode "rgb_array"."""
         return tuple(self._batch.simulator.look_rgb()) if self.render_mode == "rgb_array" else None

@@ -239,7 +239,8 @@ def _actuate(
     error = speed_command_mps * parameters.speed_gain - state.forward_mps
     lag = parameters.speed_lag_s if error > 0.0 else parameters.braking_lag_s
     asked = error / max(lag, dt_s)
-    return min(max(asked, -parameters.braking_mps2), parameters.acceleration_mps2)
+    limited: float = min(max(asked, -parameters.braking_mps2), parameters.acceleration_mps2)
+    return limited
 
 
 @njit(cache=True)

@@ -1,0 +1,149 @@
+"""`sim2race view`: what the simulator looks like, as pictures to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import track as progress
+
+from car.action_space import DiscreteActionSpace
+from car.errors import Sim2RaceError
+from car.policy import Policy
+from sim.motion import LAP_COMPLETE, OFF_TRACK, STATUSES
+from sim.pictures import CAPTION_HEIGHT, Image, MapPicture, caption, contact_sheet, save_picture, save_video
+from sim.pilot import pursue
+from sim.simulator import SimConfig, Simulator
+
+ZOOM = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewConfig:
+    """Pictures of a track and its surroundings."""
+
+    track: str = "forever-raceway"
+    """Built-in name or path of a `.npy` route file."""
+    direction: str = "counter-clockwise"
+    """counter-clockwise or clockwise."""
+    noise: str = "high"
+    """Visual noise: none, low or high."""
+    vehicle: str = "real-car"
+    """Vehicle preset."""
+    camera: str = "aws"
+    """Camera preset."""
+    seed: int = 1
+    """Seed of the surroundings."""
+    policy: Path | None = None
+    """Policy that drives the lap video; without one, a driver that knows the road."""
+    hide: tuple[str, ...] = ()
+    """Objects or kinds to hide, such as wall, lamp-0 or center-line."""
+    video: bool = True
+    """Also drive a lap and write it as mp4."""
+    output: Path = Path("runs/view")
+    """Folder for the pictures."""
+
+
+def run(config: ViewConfig) -> int:
+    """Write cameras.png, map.png and lap.mp4, and say where."""
+    console = Console()
+    save_picture(config.output / "cameras.png", camera_sheet(config))
+    console.print(f"Wrote {config.output / 'cameras.png'}: the same road under 16 seeds.")
+    simulator = _simulator(config, cars=1, start="line")
+    save_picture(config.output / "map.png", scene_map(simulator).image)
+    console.print(f"Wrote {config.output / 'map.png'}: the track from above, with its surroundings.")
+    if config.video:
+        path = config.output / "lap.mp4"
+        frames = save_video(path, _lap_frames(config, simulator), round(simulator.config.control_rate_hz))
+        status = STATUSES[int(simulator.places["status"][0])]
+        console.print(f"Wrote {path}: {frames} frames, {status.replace('_', ' ')}.")
+    return 0
+
+
+def camera_sheet(config: ViewConfig, count: int = 16) -> Image:
+    """Return what the cameras of differently seeded cars see at places round the track."""
+    simulator = _simulator(config, cars=count, start="anywhere")
+    return contact_sheet(
+        list(simulator.look_rgb()),
+        columns=4,
+        captions=[f"seed {config.seed}, car {car}" for car in range(count)],
+    )
+
+
+def scene_map(simulator: Simulator, car: int = 0) -> MapPicture:
+    """Return a car's track from above with what stands round it."""
+    picture = MapPicture(simulator.route_of(car))
+    picture.add_scene(simulator.eyes.scene(car))
+    return picture
+
+
+def _simulator(config: ViewConfig, *, cars: int, start: str) -> Simulator:
+    simulator = Simulator(
+        SimConfig(
+            tracks=(config.track,),
+            directions=(config.direction,),
+            noise=config.noise,
+            vehicle=config.vehicle,
+            camera=config.camera,
+            start="line" if start == "line" else "anywhere",
+        ),
+        n_cars=cars,
+        seed=config.seed,
+    )
+    for pattern in config.hide:
+        simulator.set_visible(pattern, visible=False)
+    return simulator
+
+
+def _lap_frames(config: ViewConfig, simulator: Simulator) -> Iterator[Image]:
+    """Drive a lap and yield camera and map side by side."""
+    policy = Policy.load(config.policy) if config.policy is not None else None
+    if policy is not None and (policy.frames > 1 or policy.history > 0):
+        raise Sim2RaceError(
+            f"{config.policy} wants stacked frames or history; view drives single-frame policies."
+        )
+    picture = scene_map(simulator)
+    limit = round(simulator.config.max_episode_s * simulator.config.control_rate_hz)
+    path: list[tuple[float, float]] = []
+    for _ in progress(range(limit), description="Driving a lap", transient=True):
+        if policy is None:
+            command = pursue(simulator, speed_mps=1.2)
+        else:
+            output = policy.act(simulator.look()[:1])
+            space = policy.action_space
+            chosen = (
+                space.command(space.choose(output))
+                if isinstance(space, DiscreteActionSpace)
+                else space.command(output)
+            )
+            command = np.array([[chosen.steering_rad, chosen.speed_mps]])
+        simulator.step(command)
+        state = simulator.states[0]
+        path.append((float(state["x_m"]), float(state["y_m"])))
+        picture.add_path(np.array(path[-2:]))
+        yield _beside(simulator, picture, command[0])
+        if int(simulator.places["status"][0]) in (LAP_COMPLETE, OFF_TRACK):
+            return
+
+
+def _beside(
+    simulator: Simulator, picture: MapPicture, command: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> Image:
+    state, place = simulator.states[0], simulator.places[0]
+    camera = cv2.resize(simulator.look_rgb()[0], None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_CUBIC)
+    above = picture.with_car(float(state["x_m"]), float(state["y_m"]), float(state["yaw_rad"]))
+    height = camera.shape[0]
+    above = cv2.resize(
+        above, (above.shape[1] * height // above.shape[0] // 2 * 2, height), interpolation=cv2.INTER_AREA
+    )
+    text = (
+        f"{place['elapsed_s']:5.2f} s  {place['progress']:5.1f} %  {state['forward_mps']:.2f} m/s  "
+        f"steering {np.degrees(command[0]):+.1f} deg"
+    )
+    frame = caption(np.hstack([camera, above]).astype(np.uint8), text)
+    assert frame.shape[0] % 2 == CAPTION_HEIGHT % 2 == 0
+    return frame
