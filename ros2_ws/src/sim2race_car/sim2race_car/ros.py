@@ -1,0 +1,110 @@
+"""From the product's tables to rclpy: quality of service, message classes, stamps, a node's life and end."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.service import Service as RosService
+from rclpy.subscription import Subscription
+
+from car.errors import Sim2RaceError
+from car.topics import Durability, Reliability, Service, Topic
+
+RELIABILITY = {
+    Reliability.RELIABLE: ReliabilityPolicy.RELIABLE,
+    Reliability.BEST_EFFORT: ReliabilityPolicy.BEST_EFFORT,
+}
+DURABILITY = {
+    Durability.VOLATILE: DurabilityPolicy.VOLATILE,
+    Durability.TRANSIENT_LOCAL: DurabilityPolicy.TRANSIENT_LOCAL,
+}
+
+
+def qos(topic: Topic) -> QoSProfile:
+    """Return the quality of service of a row of the topic table."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=topic.depth,
+        reliability=RELIABILITY[topic.reliability],
+        durability=DURABILITY[topic.durability],
+    )
+
+
+def interface(type_name: str) -> Any:
+    """Return the class of a message or service type, as in `std_msgs/msg/String`."""
+    package, kind, name = type_name.split("/")
+    return getattr(importlib.import_module(f"{package}.{kind}"), name)
+
+
+def publish(node: Node, topic: Topic) -> Publisher:
+    """Return a publisher of a row of the topic table."""
+    return node.create_publisher(interface(topic.type_name), topic.name, qos(topic))
+
+
+def subscribe(
+    node: Node, topic: Topic, callback: Callable[[Any], None], *, raw: bool = False
+) -> Subscription:
+    """Subscribe to a row of the topic table; `raw` hands over the serialised bytes."""
+    return node.create_subscription(interface(topic.type_name), topic.name, callback, qos(topic), raw=raw)
+
+
+def serve(node: Node, service: Service, callback: Callable[[Any, Any], Any]) -> RosService:
+    """Offer a row of the service table."""
+    return node.create_service(interface(service.type_name), service.name, callback)
+
+
+def time_from_ns(stamp_ns: int) -> Time:
+    """Return nanoseconds since the epoch as a ROS 2 time."""
+    seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
+    return Time(sec=seconds, nanosec=nanoseconds)
+
+
+def ns_from_time(stamp: Time) -> int:
+    """Return a ROS 2 time as nanoseconds since the epoch."""
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def run(make_node: Callable[[], Node]) -> None:
+    """Live as one node until a signal, and end in order whatever the signal is.
+
+    A node brings its hardware to rest in `destroy_node`, which is therefore reached on every way out. A
+    user's mistake ends the process with exit status 2 and one line.
+    """
+    rclpy.init()
+    # rclpy sees to SIGINT and SIGTERM; a closed terminal must not leave a car driving either.
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, _interrupt)
+    node: Node | None = None
+    status = 0
+    try:
+        node = make_node()
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Sim2RaceError as error:
+        print(error, file=sys.stderr)
+        status = 2
+    finally:
+        # Impatience must not interrupt the way to neutral.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)
+        if node is not None:
+            with contextlib.suppress(KeyboardInterrupt):
+                node.destroy_node()
+        rclpy.try_shutdown()
+    sys.exit(status)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
