@@ -1,0 +1,152 @@
+"""`sim2race evaluate`: a `policy.onnx` drives laps in the simulator, greedily as on the car, into a table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.table import Table
+
+from car.action_space import DiscreteActionSpace
+from car.errors import Sim2RaceError
+from car.files import write_atomically
+from car.policy import Policy
+from sim.simulator import SimConfig
+from sim.track import DIRECTIONS
+from training.evaluation import Act, Evaluation, LapSummary, evaluate
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """Drive laps with a policy.onnx and print how it went."""
+
+    policy: Path
+    """The policy.onnx to drive with."""
+    track: tuple[str, ...] = ("forever-raceway",)
+    """Built-in tracks or paths of .npy route files."""
+    direction: Literal["both", "counter-clockwise", "clockwise"] = "both"
+    """Direction of driving."""
+    laps: int = 10
+    """Attempts per track and direction; each has surroundings and a car of its own."""
+    noise: str = "high"
+    """Visual noise: none, low or high."""
+    vehicle: str = "real-car"
+    """Vehicle preset."""
+    vary_vehicle: bool = True
+    """Draw every attempt's car within the preset's spread."""
+    starts: Literal["line", "round-robin"] = "line"
+    """Start at rest on the start line, or at rest and spread around the track."""
+    control_rate_hz: float = 30.0
+    """Decisions per second."""
+    max_lap_s: float = 60.0
+    """A slower lap counts as not completed."""
+    seed: int = 7
+    """Seed of surroundings and cars."""
+    json: Path | None = None
+    """File to write the figures to."""
+
+
+def run(config: EvaluateConfig) -> int:
+    """Evaluate as `config` says, print the table and write the JSON."""
+    policy = Policy.load(config.policy)
+    evaluation = evaluate_policy(policy, config)
+    console = Console()
+    console.print(evaluation_table(evaluation, title=f"{config.policy}, noise {config.noise}, greedy"))
+    if config.json is not None:
+        content = {
+            "policy": str(config.policy),
+            "sha256": policy.sha256,
+            "noise": config.noise,
+            "vehicle": config.vehicle,
+            "seed": config.seed,
+            "starts": config.starts,
+            **evaluation.to_data(),
+        }
+        write_atomically(config.json, json.dumps(content, indent=2) + "\n")
+        console.print(f"Wrote {config.json}.")
+    return 0
+
+
+def evaluate_policy(policy: Policy, config: EvaluateConfig) -> Evaluation:
+    """Drive the laps that `config` asks for.
+
+    Raises:
+        Sim2RaceError: a track, preset or noise level does not exist, or the policy wants more than pictures.
+    """
+    if policy.history:
+        raise Sim2RaceError(
+            f"{policy.path} wants the last {policy.history} commands; the simulator only gives pictures."
+        )
+    sim = SimConfig(
+        tracks=config.track,
+        directions=DIRECTIONS if config.direction == "both" else (config.direction,),
+        noise=config.noise,
+        vehicle=config.vehicle,
+        vary_vehicle=config.vary_vehicle,
+        camera=policy.metadata.camera,
+        control_rate_hz=config.control_rate_hz,
+        max_episode_s=config.max_lap_s,
+    )
+    return evaluate(
+        greedy(policy),
+        sim,
+        action_space=policy.action_space,
+        frames=policy.frames,
+        laps=config.laps,
+        seed=config.seed,
+        starts=config.starts,
+    )
+
+
+def greedy(policy: Policy) -> Act:
+    """Return the function that decides for every car as the car's inference does, one frame at a time."""
+    space = policy.action_space
+
+    def act(observations: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        outputs = [policy.act(observation) for observation in observations]
+        if isinstance(space, DiscreteActionSpace):
+            return np.array([space.choose(output) for output in outputs], np.int64)
+        return np.stack(outputs)
+
+    return act
+
+
+def evaluation_table(evaluation: Evaluation, *, title: str) -> Table:
+    """Return the figures as a table to print: a row per track and direction, and one for all."""
+    table = Table(title=title)
+    table.add_column("track")
+    table.add_column("direction")
+    for column in ("laps", "off track", "mean lap", "best lap", "progress", "lateral", "weave", "steering"):
+        table.add_column(column, justify="right")
+    rows = evaluation.rows
+    for row in rows:
+        table.add_row(*_cells(row))
+    if len(rows) > 1:
+        table.add_section()
+        table.add_row(*_cells(evaluation.total))
+    return table
+
+
+def _cells(row: LapSummary) -> list[str]:
+    """Return a summary as the cells of the table."""
+
+    def or_dash(value: float | None, text: str) -> str:
+        return "-" if value is None else text.format(value)
+
+    return [
+        row.track,
+        row.direction,
+        f"{row.completed}/{row.attempted}",
+        str(row.off_track),
+        or_dash(row.mean_lap_s, "{:.2f} s"),
+        or_dash(row.best_lap_s, "{:.2f} s"),
+        f"{row.progress:.0f} %",
+        f"{100.0 * row.lateral_m:.1f} cm",
+        or_dash(None if row.weave_m is None else 100.0 * row.weave_m, "{:.1f} cm"),
+        f"{row.steering_deg_per_m:.0f} deg/m",
+    ]
