@@ -136,11 +136,11 @@ def _judge(place: Any, on_track: bool, moved_m: float, dt_s: float, length_m: fl
         place.status = OFF_TRACK
     elif place.travelled_m >= length_m:
         place.status = LAP_COMPLETE
-    elif place.backwards_s >= PATIENCE_S:
+    elif place.backwards_s >= PATIENCE_S - 1e-9:
         place.status = REVERSED
-    elif place.still_s >= PATIENCE_S:
+    elif place.still_s >= PATIENCE_S - 1e-9:
         place.status = IMMOBILIZED
-    elif place.elapsed_s >= limit_s:
+    elif place.elapsed_s >= limit_s - 1e-9:
         place.status = TIME_UP
 
 

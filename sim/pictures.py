@@ -110,7 +110,8 @@ class MapPicture:
             color = next(KIND_COLORS[kind] for kind in KINDS if name.startswith(kind))
             first = np.array([[thing["x0_m"], thing["y0_m"]]])
             if thing["faces_viewer"]:
-                radius = max(3, round(float(thing["x1_m"]) * self._scale))
+                # What faces the viewer has no direction of its own; wide displays would hide the map.
+                radius = max(3, round(min(float(thing["x1_m"]), 0.2) * self._scale))
                 cv2.circle(self.image, self._pixels(first)[0], radius, color, 2, cv2.LINE_AA)
             else:
                 ends = np.vstack([first, [[thing["x1_m"], thing["y1_m"]]]])

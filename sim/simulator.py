@@ -177,7 +177,7 @@ class Simulator:
         self._reward()
         if self.config.redraw_every_s > 0.0:
             self._since_redraw_s += self.dt_s
-            for car in np.flatnonzero(self._since_redraw_s >= self.config.redraw_every_s):
+            for car in np.flatnonzero(self._since_redraw_s >= self.config.redraw_every_s - 1e-9):
                 self.redraw(int(car))
 
     def look(self, cars: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.uint8]:

@@ -137,13 +137,13 @@ def _beside(
     camera = cv2.resize(simulator.look_rgb()[0], None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_CUBIC)
     above = picture.with_car(float(state["x_m"]), float(state["y_m"]), float(state["yaw_rad"]))
     height = camera.shape[0]
-    above = cv2.resize(
+    aside = cv2.resize(
         above, (above.shape[1] * height // above.shape[0] // 2 * 2, height), interpolation=cv2.INTER_AREA
     )
     text = (
         f"{place['elapsed_s']:5.2f} s  {place['progress']:5.1f} %  {state['forward_mps']:.2f} m/s  "
         f"steering {np.degrees(command[0]):+.1f} deg"
     )
-    frame = caption(np.hstack([camera, above]).astype(np.uint8), text)
+    frame = caption(np.hstack([camera, aside]).astype(np.uint8), text)
     assert frame.shape[0] % 2 == CAPTION_HEIGHT % 2 == 0
     return frame

@@ -1,0 +1,79 @@
+import warnings
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+import pytest
+from gymnasium.utils.env_checker import check_env, data_equivalence
+from stable_baselines3.common.env_checker import check_env as check_env_sb3
+
+import sim
+from sim.driving import DrivingBatch
+from sim.sb3_adapter import SimVecEnv
+from sim.simulator import SimConfig
+
+IDS = [name for name in gymnasium.registry if name.startswith("sim2race/")]
+
+
+def test_environments_are_registered() -> None:
+    assert sim.__doc__
+    assert set(IDS) == {"sim2race/DeepRacer-v0", "sim2race/DeepRacerContinuous-v0"}
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_both_checkers_pass_without_a_warning(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gymnasium.make(name, render_mode="rgb_array").unwrapped)
+        check_env_sb3(gymnasium.make(name))
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_one_process_steps_many_cars_and_restarts_the_finished(name: str) -> None:
+    cars = gymnasium.make_vec(name, num_envs=6, vectorization_mode="vector_entry_point")
+    observations, _ = cars.reset(seed=1)
+    assert observations.shape == (6, 1, 120, 160)
+    cars.action_space.seed(1)
+    finals = 0
+    for _ in range(120):
+        observations, rewards, terminated, truncated, infos = cars.step(cars.action_space.sample())
+        assert observations in cars.observation_space
+        for car in np.flatnonzero(terminated | truncated):
+            finals += 1
+            assert np.any(infos["final_obs"][car] != observations[car])
+            assert infos["final_info"]["episode_status"][car] != "in_progress"
+            assert rewards[car] < -1.0 or truncated[car]
+    assert finals > 0
+
+
+def test_the_vector_environment_repeats_by_seed() -> None:
+    def run() -> list[npt.NDArray[np.uint8]]:
+        cars = gymnasium.make_vec(IDS[0], num_envs=3, vectorization_mode="vector_entry_point")
+        first = cars.reset(seed=4)[0]
+        return [first, *(cars.step(np.full(3, step % 9))[0] for step in range(40))]
+
+    assert data_equivalence(run(), run())
+
+
+def test_frames_are_stacked_oldest_first_and_a_new_episode_repeats_its_first() -> None:
+    batch = DrivingBatch(SimConfig(noise="none", start="line"), n_cars=1, seed=0, frames=3)
+    first = batch.observations.copy()
+    np.testing.assert_array_equal(first[0, 0], first[0, 2])
+    for _ in range(12):
+        before = batch.observations
+        observations, *_ = batch.step(np.array([4]))
+        np.testing.assert_array_equal(observations[0, :2], before[0, 1:])
+    assert np.any(observations[0, 0] != observations[0, 2])
+
+
+def test_stable_baselines_gets_what_it_bootstraps_from() -> None:
+    cars = SimVecEnv(SimConfig(max_episode_s=0.4, noise="low"), 4, 0)
+    cars.reset()
+    for _ in range(12):
+        observations, _, dones, infos = cars.step(np.full(4, 4))
+    assert dones.all()
+    for car, info in enumerate(infos):
+        assert info["TimeLimit.truncated"]
+        assert info["episode"]["status"] == "time_up"
+        assert info["episode"]["l"] == 12
+        assert np.any(info["terminal_observation"] != np.asarray(observations)[car])

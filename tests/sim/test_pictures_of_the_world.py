@@ -1,0 +1,159 @@
+"""What the camera sees: geometry, colours, scenery and how it can be hidden."""
+
+import math
+
+import numpy as np
+import pytest
+
+from car.errors import UnknownNameError
+from sim.camera import CAMERAS, Camera, rays
+from sim.scenery import LUMA_WEIGHTS, NOMINAL_PALETTE, OBJECT_NAMES, matching_names
+from sim.simulator import SimConfig, Simulator
+from sim.surface import COVERAGES, paint_surface
+from sim.track import load_track
+
+FLOOR, ROAD, LINE = NOMINAL_PALETTE[:3]
+
+
+def bare(**changes: object) -> Simulator:
+    values: dict[str, object] = {
+        "noise": "none", "vary_vehicle": False, "start": "line", "directions": ("counter-clockwise",),
+    }  # fmt: skip
+    values.update(changes)
+    return Simulator(SimConfig(**values), n_cars=1, seed=0)  # type: ignore[arg-type]
+
+
+def test_the_aws_camera_is_a_pinhole_of_65_degrees() -> None:
+    left, up = rays(CAMERAS["aws"])
+    assert 2 * math.degrees(math.atan(left[0, 0])) == pytest.approx(64.7 * 159 / 160, abs=0.5)
+    assert left[60, 0] == -left[60, 159]
+    assert up[0, 0] == -up[119, 0]
+
+
+def test_the_fisheye_polynomial_is_inverted() -> None:
+    camera = Camera(focal_px=90.0, is_fisheye=True, fisheye=(0.05, -0.01, 0.002, 0.0))
+    left, up = (table.astype(float) for table in rays(camera))
+    theta = np.arctan(np.hypot(left, up))
+    distorted = theta * (1 + 0.05 * theta**2 - 0.01 * theta**4 + 0.002 * theta**6)
+    columns = (159 / 2 - np.arange(160)) / 90.0
+    rows = (119 / 2 - np.arange(120)) / 90.0
+    expected = np.hypot(columns[None, :], rows[:, None])
+    np.testing.assert_allclose(distorted, expected, atol=1e-5)
+
+
+def test_known_points_of_the_floor_have_their_colours() -> None:
+    simulator = bare()
+    track = simulator.route_of(0)
+    picture = simulator.look_rgb()[0].astype(float)
+    camera = CAMERAS["aws"]
+    x, y, yaw = track.pose_at(0.0)
+    eye = np.array([x, y]) + camera.forward_m * np.array([math.cos(yaw), math.sin(yaw)])
+    for lateral_m, expected in ((0.15, ROAD), (0.381 - 0.0375, LINE), (0.55, FLOOR)):
+        point = np.array(track.pose_at(1.3, lateral_m)[:2])
+        ahead, left = point - eye
+        forward = ahead * math.cos(yaw) + left * math.sin(yaw)
+        aside = -ahead * math.sin(yaw) + left * math.cos(yaw)
+        # Into the camera's own axes, pitched down.
+        pitch = camera.pitch_down_rad
+        depth = forward * math.cos(pitch) + camera.height_m * math.sin(pitch)
+        up = forward * math.sin(pitch) - camera.height_m * math.cos(pitch)
+        column = round(159 / 2 - camera.focal_px * aside / depth)
+        row = round(119 / 2 - camera.focal_px * up / depth)
+        np.testing.assert_allclose(picture[row, column], expected, atol=6)
+
+
+def test_the_horizon_lies_where_the_settled_camera_puts_it() -> None:
+    # Row 59.5 - f tan(13.6 degrees): about 29; sky above is brighter than a bare floor's far end.
+    picture = bare().look()[0].astype(float)
+    jump = np.abs(np.diff(picture.mean(axis=1)))
+    assert abs(int(np.argmax(jump[:60])) - 29) <= 2
+
+
+def test_luma_is_the_weighted_sum_of_the_colours() -> None:
+    simulator = bare()
+    expected = simulator.look_rgb()[0].astype(float) @ LUMA_WEIGHTS
+    np.testing.assert_allclose(simulator.look()[0], expected, atol=1.5)
+
+
+def test_turning_left_moves_the_road_to_the_right() -> None:
+    simulator = bare(tracks=("reinvent-2018",))
+    track = simulator.route_of(0)
+    x, y, yaw = track.pose_at(0.0)
+    brightness = []
+    for turn in (-0.3, 0.3):
+        simulator.set_pose(0, x, y, yaw + turn)
+        right_half = simulator.look()[0][80:, 80:].astype(float)
+        brightness.append(float(np.mean(right_half > 200)))
+    simulator.set_pose(0, x, y, yaw)
+    # Turned right, the white line on the right comes close; turned left, it leaves the lower half.
+    assert brightness[0] != brightness[1]
+
+
+def test_coverage_levels_average_the_finer_ones() -> None:
+    surface = paint_surface(load_track("trapezoid-narrow"))
+    means = []
+    for level in range(4):
+        rows, columns = surface.level_sizes[level]
+        first = surface.level_offsets[level]
+        codes = surface.quads[first : first + rows * columns] & 255
+        means.append(surface.codebook[codes].mean(axis=0))
+    np.testing.assert_allclose(means[0], means[3], atol=0.01)
+    road = means[0][COVERAGES.index("road")] * np.prod(surface.level_sizes[0]) * 0.005**2
+    track = load_track("trapezoid-narrow")
+    assert road == pytest.approx(track.length_m * 0.75, rel=0.02)
+
+
+def test_scenery_appears_with_noise_and_can_be_hidden_by_name_and_kind() -> None:
+    simulator = Simulator(SimConfig(noise="high", start="line"), n_cars=8, seed=3)
+    full = simulator.look()
+    for kind in ("wall", "building", "figure", "lamp", "display"):
+        simulator.set_visible(kind, visible=False)
+    bare_floor = simulator.look()
+    assert np.mean(full != bare_floor) > 0.02
+    scene = simulator.eyes.scene(0)
+    assert not scene.objects["visible"].any()
+    for kind in ("wall", "building", "figure", "lamp", "display"):
+        simulator.set_visible(kind, visible=True)
+    np.testing.assert_array_equal(simulator.look(), full)
+    # Hidden things stay hidden when the world is drawn anew.
+    simulator.set_visible("wall-3", visible=False)
+    simulator.redraw(0)
+    assert not simulator.eyes.scene(0).objects["visible"][OBJECT_NAMES.index("wall-3")]
+
+
+def test_the_centre_line_can_be_hidden() -> None:
+    simulator = bare()
+    before = simulator.look_rgb()[0]
+    simulator.set_visible("center-line", visible=False)
+    after = simulator.look_rgb()[0]
+    orange = (before[..., 0].astype(int) - before[..., 2] > 80).sum()
+    assert orange > 100
+    assert (after[..., 0].astype(int) - after[..., 2] > 80).sum() == 0
+
+
+def test_an_unknown_object_names_the_nearest() -> None:
+    assert matching_names("building-1") == [f"building-1-{side}" for side in "abcd"]
+    with pytest.raises(UnknownNameError, match="Did you mean 'building'"):
+        matching_names("bulding")
+
+
+def test_a_panel_hides_what_is_behind_it() -> None:
+    simulator = bare()
+    scene = simulator.eyes.scene(0)
+    x, y, yaw = simulator.route_of(0).pose_at(0.0)
+    ahead, across = np.array([math.cos(yaw), math.sin(yaw)]), np.array([-math.sin(yaw), math.cos(yaw)])
+    for slot, (distance_m, grey) in enumerate(((1.0, 200.0), (2.0, 30.0))):
+        middle = np.array([x, y]) + distance_m * ahead
+        thing = scene.objects[slot]
+        thing["x0_m"], thing["y0_m"] = middle - 2.0 * across
+        thing["x1_m"], thing["y1_m"] = middle + 2.0 * across
+        thing["top_m"], thing["visible"] = 0.6, True
+        scene.colors[slot] = grey
+    from sim.camera import Mount
+
+    for order in ((0, 1), (1, 0)):
+        scene.objects[[0, 1]] = scene.objects[list(order)]
+        scene.colors[[0, 1]] = scene.colors[list(order)]
+        simulator.eyes.set_scene(0, scene, Mount(), 0)
+        picture = simulator.look()[0]
+        assert abs(int(picture[28, 80]) - 200) < 3

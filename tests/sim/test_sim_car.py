@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from car.action_space import Command
+from car.calibration import Calibration, default_calibration
+from car.pwm import SysfsPwm, make_fake_sysfs
+from sim.sim_car import SimulatedCar
+
+
+@pytest.fixture
+def wired(tmp_path: Path) -> tuple[SimulatedCar, SysfsPwm, Calibration]:
+    root = tmp_path / "pwm"
+    make_fake_sysfs(root)
+    calibration = default_calibration()
+    output = SysfsPwm(root)
+    output.write(calibration.neutral)
+    car = SimulatedCar("trapezoid-narrow", "counter-clockwise", "high", "real-car", 1, calibration, root)
+    return car, output, calibration
+
+
+def test_neutral_pulses_leave_it_standing(wired: tuple[SimulatedCar, SysfsPwm, Calibration]) -> None:
+    car, _, _ = wired
+    before = car.pose()
+    car.advance(2.0)
+    assert car.pose() == pytest.approx(before, abs=1e-6)
+    assert car.track_position().status == "in_progress"
+    assert car.track_position().lap_time_s == 0.0
+
+
+def test_it_keeps_obeying_the_last_pulse(wired: tuple[SimulatedCar, SysfsPwm, Calibration]) -> None:
+    car, output, calibration = wired
+    output.write(calibration.pwm(Command(0.0, 1.0)))
+    car.advance(1.5)
+    assert car.track_position().speed_mps == pytest.approx(0.85, abs=0.1)
+    output.write(calibration.neutral)
+    car.advance(3.0)
+    assert car.track_position().speed_mps < 0.05
+
+
+def test_a_lap_is_counted_and_timed_and_the_next_begins(
+    wired: tuple[SimulatedCar, SysfsPwm, Calibration],
+) -> None:
+    from sim.pilot import pursue
+
+    car, output, calibration = wired
+    for _ in range(700):
+        steering_rad, speed_mps = pursue(car.simulator, 1.0)[0]
+        output.write(calibration.pwm(Command(float(steering_rad), float(speed_mps))))
+        car.advance(1 / 30)
+        if car.track_position().laps:
+            break
+    position = car.track_position()
+    assert position.laps == 1
+    assert 10.0 < position.last_lap_time_s < 12.5
+    assert position.progress_percent < 2.0
+    assert not position.off_track
+
+
+def test_leaving_the_track_is_reported_until_it_is_put_back(
+    wired: tuple[SimulatedCar, SysfsPwm, Calibration],
+) -> None:
+    car, output, calibration = wired
+    output.write(calibration.pwm(Command(-0.3, 1.2)))
+    car.advance(3.0)
+    assert car.track_position().off_track
+    output.write(calibration.neutral)
+    car.reset()
+    car.advance(0.1)
+    assert not car.track_position().off_track
+
+
+def test_the_camera_yields_jpegs_in_colour(wired: tuple[SimulatedCar, SysfsPwm, Calibration]) -> None:
+    car, _, _ = wired
+    decoded = cv2.imdecode(np.frombuffer(car.camera_jpeg(), np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None
+    assert decoded.shape == (120, 160, 3)
+    assert np.ptp(decoded[..., 0].astype(int) - decoded[..., 2]) > 20

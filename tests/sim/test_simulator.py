@@ -1,0 +1,155 @@
+import math
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from car.errors import Sim2RaceError, UnknownNameError
+from sim.motion import IMMOBILIZED, LAP_COMPLETE, OFF_TRACK, REVERSED, TIME_UP
+from sim.pilot import pursue
+from sim.simulator import SimConfig, Simulator
+
+
+def zigzag(step: int, cars: int) -> npt.NDArray[np.float64]:
+    return np.tile([0.15 * math.sin(step / 5), 1.0], (cars, 1))
+
+
+def rollout(simulator: Simulator, steps: int = 25) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.void]]:
+    pictures = []
+    for step in range(steps):
+        simulator.step(zigzag(step, simulator.n_cars))
+        pictures.append(simulator.look())
+    return np.stack(pictures), simulator.states.copy()
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_threads() -> None:
+    one = rollout(Simulator(SimConfig(threads=1), n_cars=16, seed=5))
+    two = rollout(Simulator(SimConfig(threads=3), n_cars=16, seed=5))
+    np.testing.assert_array_equal(one[0], two[0])
+    np.testing.assert_array_equal(one[1], two[1])
+    other = rollout(Simulator(SimConfig(threads=1), n_cars=16, seed=6))
+    assert np.mean(one[0] != other[0]) > 0.5
+
+
+def test_an_episode_does_not_depend_on_its_neighbours() -> None:
+    small = rollout(Simulator(SimConfig(), n_cars=2, seed=5))
+    large = rollout(Simulator(SimConfig(), n_cars=12, seed=5))
+    np.testing.assert_array_equal(small[0], large[0][:, :2])
+
+
+def test_reseeding_repeats_the_beginning() -> None:
+    simulator = Simulator(SimConfig(), n_cars=3, seed=5)
+    first = simulator.look()
+    rollout(simulator, 5)
+    simulator.reseed(5)
+    simulator.reset()
+    np.testing.assert_array_equal(simulator.look(), first)
+
+
+@pytest.mark.parametrize("direction", ["counter-clockwise", "clockwise"])
+def test_a_driver_who_knows_the_road_completes_the_lap(direction: str) -> None:
+    simulator = Simulator(
+        SimConfig(directions=(direction,), start="line", noise="none", vary_vehicle=False), n_cars=1, seed=0
+    )
+    progress, worst_m = [0.0], 0.0
+    while int(simulator.places["status"][0]) == 0:
+        simulator.step(pursue(simulator, speed_mps=1.2))
+        progress.append(float(simulator.places["progress"][0]))
+        worst_m = max(worst_m, abs(float(simulator.places["lateral_m"][0])))
+    assert int(simulator.places["status"][0]) == LAP_COMPLETE
+    assert progress[-1] == 100.0
+    assert np.all(np.diff(progress) > -0.01)
+    assert worst_m < 0.2
+    # 25.1 m at 1.2 m/s, and most of a second to get going.
+    assert 21.0 < float(simulator.places["elapsed_s"][0]) < 24.0
+
+
+def test_rewards_add_up_to_the_metres_driven() -> None:
+    simulator = Simulator(SimConfig(start="line", noise="none"), n_cars=1, seed=0)
+    total = 0.0
+    for _ in range(90):
+        simulator.step(pursue(simulator, speed_mps=1.0))
+        total += float(simulator.rewards[0])
+    assert total == pytest.approx(float(simulator.places["travelled_m"][0]), abs=1e-4)
+    assert 1.0 < total < 3.0
+
+
+def end_of(simulator: Simulator, command: tuple[float, float], limit: int = 400) -> tuple[int, float]:
+    for _ in range(limit):
+        simulator.step(np.array([command]))
+        if int(simulator.places["status"][0]):
+            break
+    return int(simulator.places["status"][0]), float(simulator.rewards[0])
+
+
+def test_leaving_the_track_with_all_four_wheels_ends_the_episode_and_costs() -> None:
+    simulator = Simulator(SimConfig(start="line", noise="none", vary_vehicle=False), n_cars=1, seed=0)
+    status, reward = end_of(simulator, (0.26, 1.0))
+    assert status == OFF_TRACK
+    assert reward == pytest.approx(-2.0, abs=0.1)
+    # The centre of the car is further out than the border when its last wheel crosses it.
+    assert abs(float(simulator.places["lateral_m"][0])) > 0.381
+
+
+def test_standing_still_and_driving_backwards_end_the_episode_after_a_second() -> None:
+    simulator = Simulator(SimConfig(start="line", noise="none"), n_cars=1, seed=0)
+    status, _ = end_of(simulator, (0.0, 0.0))
+    assert status == IMMOBILIZED
+    assert float(simulator.places["elapsed_s"][0]) == pytest.approx(1.0, abs=0.05)
+    simulator.reset()
+    x, y, yaw = simulator.route_of(0).pose_at(3.0)
+    simulator.set_pose(0, x, y, yaw + math.pi)
+    status, _ = end_of(simulator, (0.0, 1.0))
+    assert status == REVERSED
+
+
+def test_time_runs_up() -> None:
+    simulator = Simulator(SimConfig(start="line", noise="none", max_episode_s=0.5), n_cars=1, seed=0)
+    status, reward = end_of(simulator, (0.0, 0.8))
+    assert status == TIME_UP
+    assert reward > -0.1
+
+
+def test_a_command_takes_its_latency_to_move_the_wheels() -> None:
+    simulator = Simulator(SimConfig(start="line", noise="none", vary_vehicle=False), n_cars=1, seed=0)
+    simulator._parameters["latency_s"] = 0.1
+    moved = []
+    for _ in range(6):
+        simulator.step(np.array([[0.2, 1.0]]))
+        moved.append(abs(float(simulator.states["steering_rad"][0])) > 1e-6)
+    # 0.1 s at 30 Hz: three whole steps pass first.
+    assert moved == [False, False, False, True, True, True]
+
+
+def test_the_world_is_redrawn_on_its_schedule_and_not_before() -> None:
+    simulator = Simulator(SimConfig(start="line", redraw_every_s=0.5), n_cars=1, seed=0)
+    palettes = []
+    for _ in range(40):
+        simulator.step(np.array([[0.0, 0.5]]))
+        palettes.append(simulator.eyes.scene(0).palette.copy())
+    changed = [bool(np.any(a != b)) for a, b in pairwise(palettes)]
+    assert [step for step, did in enumerate(changed) if did] == [13, 28]
+    simulator.reset()
+    np.testing.assert_array_equal(simulator.eyes.scene(0).palette, palettes[-1])
+
+
+def test_cars_are_spread_over_tracks_and_directions() -> None:
+    simulator = Simulator(SimConfig(tracks=("trapezoid", "forever-raceway")), n_cars=8, seed=0)
+    roads = {(simulator.route_of(car).name, simulator.route_of(car).clockwise) for car in range(8)}
+    assert len(roads) == 4
+    before = simulator.route_of(0).name, simulator.route_of(0).clockwise
+    simulator.reset([0])
+    assert (simulator.route_of(0).name, simulator.route_of(0).clockwise) != before
+
+
+def test_bad_input_is_refused_in_one_line() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'high'"):
+        Simulator(SimConfig(noise="hihg"), n_cars=1, seed=0)
+    with pytest.raises(UnknownNameError, match="Did you mean 'aws'"):
+        Simulator(SimConfig(camera="awz"), n_cars=1, seed=0)
+    simulator = Simulator(SimConfig(), n_cars=2, seed=0)
+    with pytest.raises(Sim2RaceError, match=r"shape \(2, 2\)"):
+        simulator.step(np.zeros((1, 2)))
+    with pytest.raises(Sim2RaceError, match="finite"):
+        simulator.step(np.array([[0.0, 1.0], [np.nan, 1.0]]))
