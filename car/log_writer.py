@@ -94,8 +94,9 @@ class LogWriter:
         assert isinstance(self._bag.storage, McapWriter)
         self._storage: McapWriter = self._bag.storage
         self._connections: dict[str, Connection] = {}
+        self._run = dict(run or {})
         try:
-            self._copy_beside(run, policy)
+            self._copy_beside(policy)
         except Sim2RaceError:
             self._bag.abort()
             shutil.rmtree(self.path, ignore_errors=True)
@@ -149,14 +150,17 @@ class LogWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.close(f"{kind.__name__}: {error}" if kind else "")
 
-    def _copy_beside(self, run: Mapping[str, Any] | None, policy: Path | None) -> None:
-        write_atomically(self.path / "run.json", json.dumps(dict(run or {}), indent=2) + "\n")
+    def _copy_beside(self, policy: Path | None) -> None:
+        self._write_run()
         if policy is not None:
             try:
                 content = policy.read_bytes()
             except OSError as error:
                 raise Sim2RaceError(f"Cannot read the policy {policy}: {error.strerror or error}.") from error
             write_atomically(self.path / "policy.onnx", content)
+
+    def _write_run(self) -> None:
+        write_atomically(self.path / "run.json", json.dumps(self._run, indent=2) + "\n")
 
     def _work(self) -> None:
         """Be the thread: move entries from the queue to the file until closed, or until the disk fails."""
@@ -196,6 +200,8 @@ class LogWriter:
         self._bag.set_custom_data("close_reason", self._reason)
         self._bag.set_custom_data("dropped", str(self.dropped))
         self._bag.close()
+        self._run["log"] = {"close_reason": self._reason, "dropped": self.dropped, "written": self.written}
+        self._write_run()
 
     def _give_up(self, failure: str) -> None:
         with self._changed:

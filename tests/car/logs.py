@@ -178,7 +178,7 @@ def draw_road(oval: _Oval, arc_m: float) -> NDArray[np.uint8]:
     """Draw the road ahead as (120, 160, 3) RGB: grey between white borders, a dashed centre line, a sky."""
     image = np.full((120, 160, 3), (60, 90, 60), dtype=np.uint8)
     image[:38] = (40, 45, 60)
-    ahead = np.arange(0.25, 4.0, 0.05)
+    ahead = np.arange(0.0, 4.0, 0.05)
     center = oval.points(arc_m + ahead)
     yaw = np.unwrap([oval.pose(arc_m + float(s))[2] for s in ahead])
     normal = np.stack([-np.sin(yaw), np.cos(yaw)], axis=1)
