@@ -46,7 +46,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "training.evaluate", "EvaluateConfig", "Drive a policy greedily, as a table", "train"
     ),
     "export": Subcommand("training.export", "ExportConfig", "Turn a snapshot into policy.onnx", "train"),
-    "drive": Subcommand("car.drive_command", "DriveConfig", "Drive a policy in the ROS 2 node graph", "ros"),
+    "drive": Subcommand(
+        "sim2race_car.drive_command", "DriveConfig", "Drive a policy in the ROS 2 node graph", "ros"
+    ),
     "console": Subcommand(
         "analysis.console.command", "ConsoleConfig", "Replay car logs in a browser", "console"
     ),

@@ -95,6 +95,10 @@ def run(make_node: Callable[[], Node]) -> None:
     except Sim2RaceError as error:
         print(error, file=sys.stderr)
         status = 2
+    except Exception:
+        # Whatever fails after the context has gone, as publishing does, fails because of that.
+        if rclpy.ok():
+            raise
     finally:
         # Impatience must not interrupt the way to neutral.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):

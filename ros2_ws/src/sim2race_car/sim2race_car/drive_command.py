@@ -1,0 +1,281 @@
+"""`sim2race drive`: start the node graph around a simulated car, drive laps, stop in order, say how it went.
+
+Needs no `launch` package: it starts the processes of the same table that the launch files read. ROS 2 is
+imported only when a drive begins.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from car.calibration import Calibration, default_calibration, load_calibration
+from car.drive import DriveState
+from car.drive_statistics import DriveStatistics, DriveSummary
+from car.errors import Sim2RaceError
+from car.node_graph import LOG, GraphNode, Value, graph_called, ros_arguments
+from car.policy import Policy
+from car.process_group import ProcessGroup
+from car.pwm import SysfsPwm, make_fake_sysfs, read_sysfs_pwm
+from car.ros_domain import own_domain
+from sim2race_car.drive_display import DriveDisplay, print_summary
+
+if TYPE_CHECKING:
+    from sim2race_car.graph_client import GraphClient
+
+GRAPH = "sim_car"
+READY_DEADLINE_S = 120.0
+"""The first start on a machine compiles the simulator."""
+DISARM_DEADLINE_S = 1.0
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class DriveConfig:
+    """Drive a policy around a track, in the same processes as on the car."""
+
+    policy: Path
+    """Policy file to drive."""
+    track: str = "forever-raceway"
+    """Built-in track, or a DeepRacer route file (.npy)."""
+    direction: str = "counter-clockwise"
+    """counter-clockwise or clockwise."""
+    laps: int = 1
+    """Laps to drive; 0 drives until the time is over."""
+    duration_s: float = 180.0
+    """Longest drive."""
+    noise: str = "high"
+    """Visual noise of the simulated camera: none, low or high."""
+    vehicle: str = "real-car"
+    """Preset of the simulated car: real-car, aws-v4, aws-v5 or ideal."""
+    seed: int = 1
+    """Seed of everything random in the simulated car."""
+    fps: float = 30.0
+    """Camera frames per second."""
+    logs: Path = Path("runs/logs")
+    """Folder for the car log."""
+    calibration: Path | None = None
+    """Calibration file; the factory's values without one."""
+    resume: bool = True
+    """Arm again after a safety stop, as a person beside the track would; the stops are counted."""
+
+
+def run(config: DriveConfig) -> int:
+    """Drive, print the summary, and return 0 if the laps were driven, 130 after Ctrl-C, else 1."""
+    console = Console()
+    summary = drive(config, console=console)
+    print_summary(summary, console)
+    if summary.ended == INTERRUPTED:
+        return 130
+    return 0 if summary.succeeded else 1
+
+
+def drive(config: DriveConfig, *, console: Console | None = None) -> DriveSummary:
+    """Drive as configured; Ctrl-C ends the drive early and in order.
+
+    Args:
+        config: what to drive, where, how far.
+        console: shows the progress; nothing is shown without one.
+
+    Raises:
+        Sim2RaceError: a file or name is wrong, ROS 2 is missing, or a node did not become ready.
+    """
+    Policy.load(config.policy)
+    calibration = load_calibration(config.calibration) if config.calibration else default_calibration()
+    try:
+        from sim2race_car.graph_client import GraphClient
+    except ImportError as error:
+        raise Sim2RaceError(f"ROS 2 is missing ({error}); run make setup, or source your ROS 2.") from error
+    statistics = DriveStatistics()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sim2race-drive-")))
+        chip = make_fake_sysfs(folder / "pwm")
+        domain = stack.enter_context(own_domain())
+        stack.enter_context(_environment(ros_environment(domain, folder)))
+        interrupted = stack.enter_context(_signals_as_flag())
+        group = stack.enter_context(ProcessGroup(folder))
+        # The processes first: rclpy has threads, and a process with threads had better not fork.
+        _start_nodes(group, _arguments(config, chip))
+        display = stack.enter_context(DriveDisplay(console, laps=config.laps))
+        client = stack.enter_context(GraphClient(domain, statistics))
+        attempt = _Attempt(config, group, client, statistics, display, interrupted)
+        attempt.wait_until_ready()
+        ended, succeeded, duration_s = attempt.drive()
+        attempt.stop()
+        return statistics.summary(
+            ended=ended,
+            succeeded=succeeded,
+            duration_s=duration_s,
+            last_pwm_is_neutral=_leave_neutral(chip, calibration),
+            log=client.log,
+        )
+
+
+def ros_environment(domain: int, folder: Path) -> dict[str, str]:
+    """Return what nodes of a drive on one machine need in their environment; what is set already wins."""
+    wanted = {
+        "ROS_DOMAIN_ID": str(domain),
+        # Nobody else on the network shall see, or steer, a car that is a program.
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "ROS_LOG_DIR": str(folder),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {name: value for name, value in wanted.items() if not os.environ.get(name)}
+
+
+class _Attempt:
+    """One drive, from the first process to the last."""
+
+    def __init__(
+        self,
+        config: DriveConfig,
+        group: ProcessGroup,
+        client: GraphClient,
+        statistics: DriveStatistics,
+        display: DriveDisplay,
+        interrupted: list[int],
+    ) -> None:
+        self._config = config
+        self._group = group
+        self._client = client
+        self._statistics = statistics
+        self._display = display
+        self._interrupted = interrupted
+
+    def wait_until_ready(self) -> None:
+        """Wait for every node.
+
+        Raises:
+            Sim2RaceError: a node ended, or is not ready in time; says which and why.
+            KeyboardInterrupt: somebody lost patience.
+        """
+        waiting = list(graph_called(GRAPH))
+        end_s = time.monotonic() + READY_DEADLINE_S
+        while waiting:
+            for ended in self._group.ended():
+                raise Sim2RaceError(ended.last_words if ended.status == 2 else f"{ended}.")
+            if self._interrupted:
+                raise KeyboardInterrupt
+            if time.monotonic() > end_s:
+                raise Sim2RaceError(f"Not ready after {READY_DEADLINE_S:.0f} s: {self._describe(waiting)}.")
+            self._display.show_waiting([node.name for node in waiting])
+            self._client.spin()
+            waiting = [node for node in waiting if not self._client.is_ready(node)]
+
+    def drive(self) -> tuple[str, bool, float]:
+        """Arm and drive to the end; returns why it ended, whether that was the aim, and how long it took."""
+        self._statistics.begin()
+        if not self._client.arm():
+            raise Sim2RaceError(f"The drive cannot be armed: {self._statistics.reason}.")
+        started_s = time.monotonic()
+        while True:
+            self._client.spin()
+            duration_s = time.monotonic() - started_s
+            self._display.show_driving(self._statistics)
+            end = self._end(duration_s)
+            if end is not None:
+                return (*end, duration_s)
+            if self._statistics.state == DriveState.STOPPED.value:
+                self._client.arm()
+
+    def stop(self) -> None:
+        """Disarm and end the processes, the log last, so that it holds how the others ended."""
+        self._statistics.end()
+        if not any(ended.name == "drive_node" for ended in self._group.ended()):
+            self._client.disarm()
+            self._client.spin_until(
+                lambda: self._statistics.state != DriveState.DRIVING.value, DISARM_DEADLINE_S
+            )
+        self._group.stop(node.name for node in graph_called(GRAPH) if node.name != LOG.name)
+        self._group.stop()
+
+    def _end(self, duration_s: float) -> tuple[str, bool] | None:
+        """Return why the drive is over and whether that was the aim, or None while it goes on."""
+        config, statistics = self._config, self._statistics
+        if self._interrupted:
+            return INTERRUPTED, False
+        for ended in self._group.ended():
+            return str(ended), False
+        if config.laps and len(statistics.lap_times_s) >= config.laps:
+            return f"{config.laps} laps driven" if config.laps > 1 else "1 lap driven", True
+        if duration_s >= config.duration_s:
+            return f"{config.duration_s:g} s are over", config.laps == 0
+        if statistics.state == DriveState.STOPPED.value and not config.resume:
+            return f"stopped: {statistics.reason}", False
+        return None
+
+    def _describe(self, waiting: list[GraphNode]) -> str:
+        words = []
+        for node in waiting:
+            role, endpoint = node.ready
+            words.append(f"{node.name} (until it {role.value} {endpoint.name})")
+        return ", ".join(words)
+
+
+def _arguments(config: DriveConfig, chip: Path) -> dict[str, Value]:
+    return {
+        "policy": str(config.policy.resolve()),
+        "calibration": str(config.calibration.resolve()) if config.calibration else "",
+        "pwm_root": str(chip),
+        "output_path": str(config.logs.resolve()),
+        "track": config.track,
+        "direction": config.direction,
+        "noise": config.noise,
+        "vehicle": config.vehicle,
+        "seed": config.seed,
+        "fps": config.fps,
+    }
+
+
+def _start_nodes(group: ProcessGroup, arguments: Mapping[str, Value]) -> None:
+    for node in graph_called(GRAPH):
+        command = [sys.executable, "-m", node.module, *ros_arguments(node, arguments)]
+        group.start(node.name, command, os.environ)
+
+
+def _leave_neutral(chip: Path, calibration: Calibration) -> bool:
+    """Say whether the nodes left neutral behind; if they were killed and did not, put it right."""
+    if read_sysfs_pwm(chip) == calibration.neutral:
+        return True
+    output = SysfsPwm(chip)
+    output.write(calibration.neutral)
+    output.close()
+    return False
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for as long as the block lasts; children and this process's own ROS 2 read them."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _signals_as_flag() -> Iterator[list[int]]:
+    """Collect signals that ask for the end instead of being thrown out of the middle of stopping."""
+    received: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
