@@ -6,6 +6,7 @@ that stamp and by nothing else. What a log does not have is NaN, 0, -1 or empty,
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from car.action_space import ActionSpace, ContinuousActionSpace, DiscreteActionSpace
 from car.cdr import Columns, decode_columns
-from car.infer_results import InferResults
+from car.infer_results import RESULT_BYTES, InferResults
 from car.mcap_file import Handle
 from car.time_join import NEAR_NS, StampJoin, interpolate, nearest
 from car.topics import (
@@ -58,6 +59,7 @@ class RawLog:
     """When each message of a known topic was received."""
     unreadable: int = 0
     """Messages that were damaged."""
+    _decoded: dict[str, Columns] = field(default_factory=dict)
 
     def add_picture(
         self, topic: str, file: int, handle: Handle, received_ns: int, results: InferResults
@@ -78,11 +80,12 @@ class RawLog:
         )
 
     def columns(self, topic: Topic) -> Columns:
-        """Return all messages of `topic`, decoded; what cannot be decoded is counted."""
-        messages = self.messages.get(topic.name, [])
-        columns = decode_columns(messages, topic.type_name)
-        self.unreadable += len(messages) - len(columns)
-        return columns
+        """Return all messages of `topic`, decoded once; what cannot be decoded is counted."""
+        if topic.name not in self._decoded:
+            messages = self.messages.get(topic.name, [])
+            columns = self._decoded[topic.name] = decode_columns(messages, topic.type_name)
+            self.unreadable += len(messages) - len(columns)
+        return self._decoded[topic.name]
 
 
 @dataclass(frozen=True)
@@ -194,9 +197,9 @@ def build_events(raw: RawLog, run: dict[str, Any]) -> list[LogEvent]:
             events.append(LogEvent(int(stamp), str(state), str(reason)))
             before = (state, reason)
     events += _track_events(raw.columns(TRACK_POSITION))
-    end = run.get("log")
+    end = run.get("end")
     if isinstance(end, dict) and raw.stamps:
-        events.append(LogEvent(max(raw.stamps), "end", str(end.get("close_reason", ""))))
+        events.append(LogEvent(max(raw.stamps), "end", str(end.get("reason", ""))))
     return sorted(events, key=lambda event: event.stamp_ns)
 
 
@@ -220,32 +223,25 @@ def _number(frame_id: str) -> int:
 
 
 def _probabilities(pictures: list[Picture]) -> NDArray[np.float32]:
-    """Return (F, A) outputs, each in the column of its label."""
-    if not pictures:
-        return np.zeros((0, 0), dtype=np.float32)
-    sizes = [len(picture.results) // 24 for picture in pictures]
-    table = np.full((len(pictures), max(sizes)), np.nan, dtype=np.float32)
-    for order in (True, False):
-        for size in set(sizes) - {0}:
-            rows = [
-                i
-                for i, picture in enumerate(pictures)
-                if sizes[i] == size and picture.is_little_endian is order
-            ]
-            if not rows:
-                continue
-            joined = b"".join(pictures[i].results for i in rows)
-            sign = "<" if order else ">"
-            labels = np.frombuffer(joined, dtype=f"{sign}i4").reshape(len(rows), size, 6)[:, :, 0]
-            values = np.frombuffer(joined, dtype=f"{sign}f4").reshape(len(rows), size, 6)[:, :, 1]
-            in_order = (labels == np.arange(size)).all(axis=1)
-            chosen = np.array(rows)
-            table[chosen[in_order], :size] = values[in_order]
-            for row, label, value in zip(
-                chosen[~in_order], labels[~in_order], values[~in_order], strict=True
-            ):
-                usable = (label >= 0) & (label < table.shape[1])
-                table[row, label[usable]] = value[usable]
+    """Return (F, A) outputs, each in the column of its label; A is what most frames have."""
+    sizes = Counter(len(picture.results) // RESULT_BYTES for picture in pictures if picture.results)
+    size = sizes.most_common(1)[0][0] if sizes else 0
+    table = np.full((len(pictures), size), np.nan, dtype=np.float32)
+    for is_little_endian, sign in ((True, "<"), (False, ">")):
+        rows = [
+            row
+            for row, picture in enumerate(pictures)
+            if len(picture.results) == size * RESULT_BYTES and picture.is_little_endian is is_little_endian
+        ]
+        joined = b"".join(pictures[row].results for row in rows)
+        shape = len(rows), size, RESULT_BYTES // 4
+        labels = np.frombuffer(joined, dtype=f"{sign}i4").reshape(shape)[:, :, 0]
+        values = np.frombuffer(joined, dtype=f"{sign}f4").reshape(shape)[:, :, 1]
+        # What is labelled twice or out of range is damaged and stays NaN.
+        is_whole = (np.sort(labels, axis=1) == np.arange(size)).all(axis=1)
+        table[np.array(rows, dtype=np.int64)[is_whole]] = np.take_along_axis(
+            values[is_whole], np.argsort(labels[is_whole], axis=1), axis=1
+        )
     return table
 
 

@@ -52,13 +52,11 @@ class LogSummary:
 class CarLog:
     """One log, open for replay; made by `read_log`."""
 
-    def __init__(self, path: Path, files: list[LogFile], raw: RawLog, damage: str | None) -> None:
+    def __init__(self, path: Path, files: list[LogFile], raw: RawLog, damages: list[str]) -> None:
         self.path = path
         """The directory or file that was opened."""
         self.name = path.stem if path.is_file() else path.name
         """What people call the log."""
-        self.damage = damage
-        """What could not be read; None if everything was."""
         self.run = _run_info(path, raw)
         """Policy, action space, calibration, versions, track; empty where the car did not log them."""
         beside = _folder(path) / "policy.onnx"
@@ -72,6 +70,10 @@ class CarLog:
         """`stamp_ns` and the fields of the device status, one array each."""
         self.events = build_events(raw, self.run)
         """What happened, in order of time."""
+        if raw.unreadable:
+            damages = [*damages, f"{raw.unreadable} damaged messages were left out"]
+        self.damage = "; ".join(damages) or None
+        """What could not be read; None if everything was."""
         self._files = files
         self._pictures = [raw.pictures[i] for i in self.frames.picture]
 
@@ -121,11 +123,9 @@ def read_log(path: Path) -> CarLog:
                 _collect(raw, number, entry.topic, entry.stamp_ns, entry.data, entry.handle)
         if file.damage:
             damages.append(file.damage)
-    if raw.unreadable:
-        damages.append(f"{raw.unreadable} damaged messages were left out")
     if not raw.stamps and damages:
         raise BadFileError(f"Nothing in the log {path} can be read: {damages[0]}.")
-    return CarLog(Path(path), files, raw, "; ".join(damages) or None)
+    return CarLog(Path(path), files, raw, damages)
 
 
 def list_logs(folder: Path) -> list[LogSummary]:

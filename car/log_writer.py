@@ -200,7 +200,7 @@ class LogWriter:
         self._bag.set_custom_data("close_reason", self._reason)
         self._bag.set_custom_data("dropped", str(self.dropped))
         self._bag.close()
-        self._run["log"] = {"close_reason": self._reason, "dropped": self.dropped, "written": self.written}
+        self._run["end"] = {"reason": self._reason, "dropped": self.dropped, "written": self.written}
         self._write_run()
 
     def _give_up(self, failure: str) -> None:

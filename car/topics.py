@@ -70,14 +70,14 @@ RL_RESULTS = Topic(
     "/inference_pkg/rl_results",
     "deepracer_interfaces_pkg/msg/InferResultsArray",
     publisher="inference",
-    subscribers="log",
+    subscribers="drive, log",
     meaning="every output of the policy, with the JPEG that it looked at; boxes are -1",
 )
 AUTO_DRIVE = Topic(
     "/deepracer_navigation_pkg/auto_drive",
     "deepracer_interfaces_pkg/msg/ServoCtrlMsg",
-    publisher="inference",
-    subscribers="drive, log",
+    publisher="drive",
+    subscribers="log",
     meaning="what the policy asks for, normalised to -1..1; source_stamp is the capture",
 )
 SERVO_MSG = Topic(
@@ -115,7 +115,7 @@ INFERENCE_REPORT = Topic(
     "/sim2race/inference_report",
     "sim2race_msgs/msg/InferenceReport",
     publisher="inference",
-    subscribers="log",
+    subscribers="drive, log",
     meaning="what became of every frame: counts of acted on and dropped, time taken",
     depth=10,
 )
@@ -138,9 +138,9 @@ TRACK_POSITION = Topic(
 RUN_INFO = Topic(
     "/sim2race/run_info",
     "std_msgs/msg/String",
-    publisher="inference",
-    subscribers="log",
-    meaning="JSON: policy, action space, calibration, versions, track, noise, seed",
+    publisher="log",
+    subscribers="none",
+    meaning="JSON: the log's path, policy, action space, calibration, versions, track, noise, seed",
     durability=Durability.TRANSIENT_LOCAL,
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from car.action_space import Command, DiscreteActionSpace, default_action_space, to_model_metadata
 from car.calibration import default_calibration
-from car.log_writer import LogWriter
+from car.log_writer import FLUSH_EVERY_S, LogWriter
 from car.messages import header, make, serialize, time_from_ns
 from car.policy import Policy
 from car.preprocess import frame_from_jpeg, observation
@@ -108,6 +109,8 @@ def write_synthetic_log(
     _write_drive(log, last_ns + 110_000_000, None, "stopped", STOP_REASON, frames)
     if finish:
         log.close("end of the synthetic drive")
+    else:
+        _wait_until_flushed(log)
     assert log.dropped == 0
     return log.path
 
@@ -146,6 +149,17 @@ def synthetic_frames(
             lap_length_m=oval.length_m,
         )
         arc_m += space.command(action).speed_mps / rate_hz
+
+
+def _wait_until_flushed(log: LogWriter) -> None:
+    """Wait until a log that nobody closes has been flushed to its last entry."""
+    deadline_s = time.monotonic() + 20.0
+    before, unchanged_s = -1, time.monotonic()
+    while time.monotonic() - unchanged_s < 2.5 * FLUSH_EVERY_S:
+        assert time.monotonic() < deadline_s
+        if log.written != before:
+            before, unchanged_s = log.written, time.monotonic()
+        time.sleep(0.05)
 
 
 class _Oval:

@@ -101,7 +101,6 @@ def test_the_policy_beside_the_log_decides_as_it_did_on_the_car(tmp_path: Path) 
 
 def test_a_log_without_a_closing_is_read_whole_and_says_so(tmp_path: Path) -> None:
     path = write_synthetic_log(tmp_path, frames=60, finish=False)
-    _wait_for_bytes(path)
     log = read_log(path)
     assert len(log.frames) == 60
     assert log.damage is not None
@@ -236,14 +235,11 @@ def test_the_communitys_logs_are_read(plugin: StoragePlugin, counts_frames: bool
     assert log.events == []
 
 
-def test_compressed_chunks_are_read(tmp_path: Path) -> None:
+def test_compressed_chunks_are_read_in_any_order(tmp_path: Path) -> None:
     log = read_log(_write_community_log(tmp_path, plugin=StoragePlugin.MCAP, compressed=True))
-    assert [log.jpeg(i) for i in (0, 19, 7)] == [
-        frame.jpeg for i, frame in enumerate(synthetic_frames(20)) if i in (0,)
-    ] + [
-        log.jpeg(19),
-        list(synthetic_frames(20))[7].jpeg,
-    ]
+    frames = list(synthetic_frames(20))
+    for index in (0, 19, 7):
+        assert log.jpeg(index) == frames[index].jpeg
 
 
 def test_a_metadata_file_beside_a_communitys_log_gives_the_actions_their_meaning(tmp_path: Path) -> None:
@@ -318,7 +314,6 @@ def test_a_frame_without_a_picture_says_so(tmp_path: Path) -> None:
 def test_logs_are_listed_newest_first_whole_or_not(tmp_path: Path) -> None:
     whole = write_synthetic_log(tmp_path, frames=30, name="whole")
     open_still = write_synthetic_log(tmp_path, frames=30, name="open", finish=False)
-    _wait_for_bytes(open_still)
     (tmp_path / "rubbish").mkdir()
     (tmp_path / "rubbish" / "x.mcap").write_bytes(b"rubbish")
     (tmp_path / "notes").mkdir()
@@ -347,16 +342,3 @@ def test_a_split_log_is_read_in_the_order_of_its_parts(tmp_path: Path) -> None:
     log = read_log(path)
     assert len(log.frames) == 7
     assert {log.jpeg(i) for i in range(7)} == {frame.jpeg for frame in synthetic_frames(4)}
-
-
-def _wait_for_bytes(path: Path) -> None:
-    """Wait until the writer of a log that nobody closes has flushed its last message."""
-    import time
-
-    file = next(path.glob("*.mcap"))
-    deadline_s = time.monotonic() + 10
-    size = -1
-    while size != file.stat().st_size or size < 1000:
-        assert time.monotonic() < deadline_s
-        size = file.stat().st_size
-        time.sleep(0.7)
