@@ -32,6 +32,8 @@ STEEPEST = 2.0
 SHADE_SIZE = 256
 NOISE_SIZE = 65_536
 NEAREST_M = 0.03
+SOFT_BLOCK = 8
+PER_SOFT_BLOCK = np.float32(1.0 / SOFT_BLOCK)
 BLOCK = 16
 """Pixels of a row that share a map level."""
 
@@ -45,18 +47,19 @@ SLOPE_SCALE = np.float32(SLOPES / STEEPEST)
 PER_TEXEL = np.float32(1.0 / TEXEL_M)
 SOFT_PER_UNIT = np.float32(24.0)
 FINE_PER_SOFT = np.float32(3.7)
+ZERO_QUAD, LOW_BYTE, EIGHT, SIXTEEN, TWENTY_FOUR = (np.uint32(value) for value in (0, 255, 8, 16, 24))
 
 FloatArray = npt.NDArray[np.float32]
 
 
 def shade_tile(seed: int = 20240417) -> FloatArray:
-    """Return smooth noise that repeats, (SHADE_SIZE, SHADE_SIZE), -1..1: light and shadow on the floor."""
+    """Return smooth noise that repeats: light and shadow on the floor, -1..1, (SHADE_SIZE ** 2,)."""
     generator = np.random.default_rng(seed)
     spectrum = np.fft.rfft2(generator.normal(size=(SHADE_SIZE, SHADE_SIZE)))
     frequency = np.hypot(np.fft.fftfreq(SHADE_SIZE)[:, None], np.fft.rfftfreq(SHADE_SIZE)[None])
     frequency[0, 0] = np.inf
     smooth = np.fft.irfft2(spectrum / frequency**1.5, s=(SHADE_SIZE, SHADE_SIZE))
-    return np.asarray(np.tanh(1.5 * smooth / smooth.std()), dtype=np.float32)
+    return np.asarray(np.tanh(1.5 * smooth / smooth.std()).ravel(), dtype=np.float32)
 
 
 def noise_table(seed: int = 19937) -> FloatArray:
@@ -172,26 +175,45 @@ def _tabulate(
 
 
 @njit(cache=True, fastmath=True)
-def _aim_row(row: int, turn: Any, ray_table: Any, ts: Any, slopes: Any) -> float:
-    """Fill in t and slope of a row's rays; return the largest slope."""
+def _aim_row(row: int, turn: Any, ray_table: Any, ts: Any, slopes: Any) -> tuple[float, float]:
+    """Fill in t and slope of a row's rays; return the smallest and the largest slope."""
     m00, m01, m02 = turn[0, 0], turn[0, 1], turn[0, 2]
     m10, m11, m12 = turn[1, 0], turn[1, 1], turn[1, 2]
     m20, m21, m22 = turn[2, 0], turn[2, 1], turn[2, 2]
-    steepest = -BIG
+    lowest, highest = BIG, -BIG
     for column in range(WIDTH):
         a, b = ray_table[0, row, column], ray_table[1, row, column]
         inverse = ONE / (m00 + m01 * a + m02 * b)
         ts[column] = (m10 + m11 * a + m12 * b) * inverse
         slope = (m20 + m21 * a + m22 * b) * inverse
         slopes[column] = slope
-        steepest = max(steepest, slope)
-    return float(steepest)
+        lowest, highest = min(lowest, slope), max(highest, slope)
+    return float(lowest), float(highest)
+
+
+@njit(cache=True, fastmath=True)
+def _meet_floor(ts: Any, slopes: Any, view: Any, xs: Any, ys: Any, reaches: Any, pixel_rad: Any) -> None:
+    """Fill in where a row's rays meet the floor, and how far along it a pixel reaches, in metres.
+
+    Rays above the horizon meet it far away, where there is nothing.
+    """
+    cosine, sine = np.float32(math.cos(view.yaw_rad)), np.float32(math.sin(view.yaw_rad))
+    height, x0, y0 = np.float32(view.height_m), np.float32(view.x_m), np.float32(view.y_m)
+    for column in range(WIDTH):
+        distance = height / max(-slopes[column], -HORIZON_SLOPE)
+        left = ts[column] * distance
+        xs[column] = x0 + distance * cosine - left * sine
+        ys[column] = y0 + distance * sine + left * cosine
+        reaches[column] = distance * distance / height * pixel_rad
 
 
 @njit(cache=True, fastmath=True)
 def _floor_row(
     ts: Any,
     slopes: Any,
+    xs: Any,
+    ys: Any,
+    reaches: Any,
     values: Any,
     view: Any,
     quads: Any,
@@ -201,78 +223,94 @@ def _floor_row(
     tone: Any,
     levels: Any,
     taps: Any,
-    pixel_rad: float,
 ) -> None:
     """Fill in the grey of the floor for a row of rays; rays above the horizon are left alone."""
     cosine, sine = np.float32(math.cos(view.yaw_rad)), np.float32(math.sin(view.yaw_rad))
-    height = np.float32(view.height_m)
-    x0, y0 = np.float32(view.x_m - origin[0]), np.float32(view.y_m - origin[1])
+    x0, y0 = np.float32(origin[0]), np.float32(origin[1])
     plain = tone[0]
     for block in range(0, WIDTH, BLOCK):
-        slope = slopes[block + BLOCK // 2]
-        index = min(max(int(-slope * SLOPE_SCALE), 0), SLOPES - 1)
+        index = min(max(int(-slopes[block + BLOCK // 2] * SLOPE_SCALE), 0), SLOPES - 1)
         level, count = levels[index], taps[index]
         per_m = PER_TEXEL / np.float32(1 << level)
         first, rows, columns = offsets[level], sizes[level, 0] - 1, sizes[level, 1] - 1
+        stride, right, top = columns + 1, np.float32(columns), np.float32(rows)
+        share = ONE / np.float32(count)
         for column in range(block, block + BLOCK):
             if slopes[column] > HORIZON_SLOPE:
                 continue
-            distance = -height / slopes[column]
-            left = ts[column] * distance
-            u = (x0 + distance * cosine - left * sine) * per_m - HALF
-            v = (y0 + distance * sine + left * cosine) * per_m - HALF
+            u, v = (xs[column] - x0) * per_m - HALF, (ys[column] - y0) * per_m - HALF
             step_u, step_v = ZERO, ZERO
             if count > 1:
                 # Samples along the view cover the pixel's long footprint near the horizon.
-                reach = distance * distance / height * pixel_rad * per_m / np.float32(count)
+                reach = reaches[column] * per_m * share
                 step_u, step_v = (cosine - ts[column] * sine) * reach, (sine + ts[column] * cosine) * reach
                 u -= step_u * HALF * np.float32(count - 1)
                 v -= step_v * HALF * np.float32(count - 1)
             total = ZERO
             for _ in range(count):
-                if u >= ZERO and v >= ZERO and u < columns and v < rows:
-                    texel_u, texel_v = int(u), int(v)
+                if u >= ZERO and v >= ZERO and u < right and v < top:
+                    texel_u, texel_v = np.int32(u), np.int32(v)
                     a, b = u - np.float32(texel_u), v - np.float32(texel_v)
-                    quad = quads[first + texel_v * (columns + 1) + texel_u]
-                    near = tone[quad & 255] * (ONE - a) + tone[(quad >> 8) & 255] * a
-                    far = tone[(quad >> 16) & 255] * (ONE - a) + tone[quad >> 24] * a
-                    total += near + (far - near) * b
+                    quad = quads[first + texel_v * stride + texel_u]
+                    if quad == ZERO_QUAD:
+                        total += plain
+                    else:
+                        near_left, near_right = tone[quad & LOW_BYTE], tone[(quad >> EIGHT) & LOW_BYTE]
+                        far_left, far_right = tone[(quad >> SIXTEEN) & LOW_BYTE], tone[quad >> TWENTY_FOUR]
+                        near = near_left + (near_right - near_left) * a
+                        total += near + (far_left + (far_right - far_left) * a - near) * b
                 else:
                     total += plain
                 u += step_u
                 v += step_v
-            values[column] = total / np.float32(count)
+            values[column] = total * share
 
 
 @njit(cache=True, fastmath=True)
-def _shade_row(ts: Any, slopes: Any, values: Any, view: Any, light: Any, glares: Any, shade: Any) -> None:
-    """Lay light, shadow, wrinkles and glare on a row of floor."""
-    cosine, sine = np.float32(math.cos(view.yaw_rad)), np.float32(math.sin(view.yaw_rad))
-    height, x0, y0 = np.float32(view.height_m), np.float32(view.x_m), np.float32(view.y_m)
-    soft, fine = light.shade_contrast, light.wrinkle_contrast
+def _soft_light(shade: Any, u: Any, v: Any) -> Any:
+    """Look the repeating tile of light and shadow up, smoothly."""
     mask = SHADE_SIZE - 1
-    active = 0
+    left, low = math.floor(u), math.floor(v)
+    a, b = u - np.float32(left), v - np.float32(low)
+    x0, x1, y0, y1 = (
+        left & mask,
+        (left + 1) & mask,
+        (low & mask) * SHADE_SIZE,
+        ((low + 1) & mask) * SHADE_SIZE,
+    )
+    near = shade[y0 + x0] * (ONE - a) + shade[y0 + x1] * a
+    return near * (ONE - b) + (shade[y1 + x0] * (ONE - a) + shade[y1 + x1] * a) * b
+
+
+@njit(cache=True, fastmath=True)
+def _shade_row(xs: Any, ys: Any, values: Any, light: Any, glares: Any, shade: Any) -> None:
+    """Lay light, shadow, wrinkles and glare on a row of floor."""
+    soft, fine = light.shade_contrast, light.wrinkle_contrast
+    per_m, x0, y0 = light.shade_per_m * SOFT_PER_UNIT, light.shade_x, light.shade_y
+    if soft > ZERO:
+        # Light and shadow change slowly: looked up at every eighth pixel, drawn straight in between.
+        left = _soft_light(shade, xs[0] * per_m + x0, ys[0] * per_m + y0)
+        for block in range(0, WIDTH, SOFT_BLOCK):
+            end = min(block + SOFT_BLOCK, WIDTH - 1)
+            right = _soft_light(shade, xs[end] * per_m + x0, ys[end] * per_m + y0)
+            for step in range(SOFT_BLOCK):
+                values[block + step] *= ONE + soft * (
+                    left + (right - left) * (np.float32(step) * PER_SOFT_BLOCK)
+                )
+            left = right
+    if fine > ZERO:
+        mask, per_m = SHADE_SIZE - 1, per_m * FINE_PER_SOFT
+        for column in range(WIDTH):
+            u, v = np.int32(xs[column] * per_m), np.int32(ys[column] * per_m)
+            values[column] *= ONE + fine * shade[(v & mask) * SHADE_SIZE + (u & mask)]
     for number in range(len(glares)):
-        active += glares[number, 3] > ZERO
-    if soft == ZERO and fine == ZERO and active == 0:
-        return
-    for column in range(WIDTH):
-        if slopes[column] > HORIZON_SLOPE:
-            continue
-        distance = -height / slopes[column]
-        left = ts[column] * distance
-        x, y = x0 + distance * cosine - left * sine, y0 + distance * sine + left * cosine
-        u = (x * light.shade_per_m + light.shade_x) * SOFT_PER_UNIT
-        v = (y * light.shade_per_m + light.shade_y) * SOFT_PER_UNIT
-        factor = ONE + soft * shade[int(v) & mask, int(u) & mask]
-        factor += fine * shade[int(u * FINE_PER_SOFT) & mask, int(v * FINE_PER_SOFT) & mask]
-        value = values[column] * factor
-        for number in range(active):
-            gx, gy = x - glares[number, 0], y - glares[number, 1]
-            inside = ONE - (gx * gx + gy * gy) * glares[number, 2]
-            if inside > ZERO:
-                value += glares[number, 3] * inside * inside
-        values[column] = value
+        x, y, sharpness, strength = glares[number]
+        if strength <= ZERO:
+            break
+        for column in range(WIDTH):
+            dx, dy = xs[column] - x, ys[column] - y
+            inside = max(ONE - (dx * dx + dy * dy) * sharpness, ZERO)
+            values[column] += strength * inside * inside
 
 
 @njit(cache=True, fastmath=True)
@@ -362,7 +400,8 @@ def _render_one(
     share = np.zeros((BINS, DEPTH), np.float32)
     along = np.zeros((BINS, DEPTH), np.float32)
     levels, taps = np.zeros(SLOPES, np.int32), np.zeros(SLOPES, np.int32)
-    ts, slopes, values = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32)
+    ts, slopes, values = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
+    xs, ys, reaches = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32)
     _tabulate(objects, view.x_m, view.y_m, view.yaw_rad, view.widest, depth, panel, share, along)
     _slope_table(view.height_m, light.pixel_rad, levels, taps)
     nearest = BIG
@@ -371,17 +410,20 @@ def _render_one(
     height, widest = np.float32(view.height_m), np.float32(view.widest)
     per_t = np.float32(BINS) / (TWO * widest)
     for row in range(HEIGHT):
-        steepest = _aim_row(row, turn, ray_table, ts, slopes)
-        if steepest > HORIZON_SLOPE:
+        lowest, highest = _aim_row(row, turn, ray_table, ts, slopes)
+        if lowest <= HORIZON_SLOPE:
+            _meet_floor(ts, slopes, view, xs, ys, reaches, light.pixel_rad)
+            _floor_row(
+                ts, slopes, xs, ys, reaches, values, view, quads, offsets, sizes, origin, tone, levels, taps
+            )
+            _shade_row(xs, ys, values, light, glares, shade)
+        if highest > HORIZON_SLOPE:
             for column in range(WIDTH):
-                rise = min(max(slopes[column] * TWO, ZERO), ONE)
-                values[column] = sky[0] + (sky[1] - sky[0]) * rise
-        _floor_row(
-            ts, slopes, values, view, quads, offsets, sizes, origin, tone, levels, taps, light.pixel_rad
-        )
-        _shade_row(ts, slopes, values, view, light, glares, shade)
+                if slopes[column] > HORIZON_SLOPE:
+                    rise = min(max(slopes[column] * TWO, ZERO), ONE)
+                    values[column] = sky[0] + (sky[1] - sky[0]) * rise
         # Low rows meet the floor before any panel.
-        if nearest < BIG and height + steepest * nearest > BELOW_FLOOR:
+        if nearest < BIG and height + highest * nearest > BELOW_FLOOR:
             _panel_row(
                 ts,
                 slopes,
@@ -450,7 +492,7 @@ def render_batch(
         greys: float32 (N, O).
         lights: `LIGHT_DTYPE` (N,).
         glares: float32 (N, G, 4): x, y, 1 / radius^2, strength; those of no strength last.
-        shade: float32 (SHADE_SIZE, SHADE_SIZE).
+        shade: float32 (SHADE_SIZE ** 2,), row by row.
         noise: float32 (NOISE_SIZE + WIDTH,).
     """
     for item in range(first, last):
