@@ -131,13 +131,27 @@ LOG = GraphNode(
     takes=("policy", "calibration", "output_path"),
     ready=(Role.SUBSCRIBES, DRIVE_REPORT),
 )
+STATUS = GraphNode(
+    "device_status_node",
+    "device_info_pkg",
+    package="sim2race_car",
+    executable="status_node",
+    takes=("output_path",),
+    ready=(Role.SUBSCRIBES, DRIVE_REPORT),
+)
 SIM_LOG = replace(LOG, takes=(*LOG.takes, "track", "direction", "noise", "seed"))
 
 GRAPHS: dict[str, tuple[GraphNode, ...]] = {
-    "car": (LOG, DRIVE, INFERENCE, CAMERA_NODE),
-    "sim_car": (SIM_LOG, DRIVE, INFERENCE, SIM_CAR),
+    "car": (LOG, STATUS, DRIVE, INFERENCE, CAMERA_NODE),
+    "sim_car": (SIM_LOG, STATUS, DRIVE, INFERENCE, SIM_CAR),
 }
 """Nodes in the order of their start: the log before what it logs, the frames last."""
+
+GRAPH_DEFAULTS: dict[str, dict[str, Value]] = {
+    "car": {},
+    "sim_car": {"pwm_root": "/tmp/sim2race-pwm"},
+}
+"""Where a graph's default is another than the table's."""
 
 
 def graph_called(name: str) -> tuple[GraphNode, ...]:
@@ -152,9 +166,14 @@ def graph_called(name: str) -> tuple[GraphNode, ...]:
 
 
 def arguments_of(graph: str) -> list[Argument]:
-    """Return what a graph can be told, in the order of the table."""
+    """Return what a graph can be told and its defaults, in the order of the table."""
     taken = {name for node in graph_called(graph) for name in node.takes}
-    return [argument for argument in ARGUMENTS.values() if argument.name in taken]
+    defaults = GRAPH_DEFAULTS[graph]
+    return [
+        replace(argument, default=defaults.get(argument.name, argument.default))
+        for argument in ARGUMENTS.values()
+        if argument.name in taken
+    ]
 
 
 def ros_arguments(node: GraphNode, values: Mapping[str, Value]) -> list[str]:

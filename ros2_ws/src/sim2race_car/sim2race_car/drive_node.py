@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ AUTONOMOUS = 1
 """Of the community's modes 0 manual, 1 autonomous, 2 calibration."""
 DECISIONS_REMEMBERED = 16
 """How many decisions' times are kept until their results arrive."""
+PWM_DEADLINE_S = 5.0
 NOT_A_COMMAND = Command(math.nan, math.nan)
 
 
@@ -62,7 +65,7 @@ class DriveNode(Node):
         self._inferred_ns: OrderedDict[int, int] = OrderedDict()
         self.controller = DriveController(
             load_calibration(Path(calibration)) if calibration else default_calibration(),
-            SysfsPwm(Path(self.declare_parameter("pwm_root", "/sys/class/pwm").value)),
+            _open_pwm(Path(self.declare_parameter("pwm_root", "/sys/class/pwm").value)),
             SystemClock(),
             deadline_s=self.declare_parameter("deadline_s", 0.1).value,
             max_frame_age_s=self.declare_parameter("max_frame_age_s", 0.1).value,
@@ -145,6 +148,20 @@ class DriveNode(Node):
         self._publish(self.controller.disarm("mode changed"))
         response.error = 0 if request.state == AUTONOMOUS else 1
         return response
+
+
+def _open_pwm(root: Path) -> SysfsPwm:
+    """Open the PWM chip; after boot its driver, and in simulation the car that brings it, may come late.
+
+    Raises:
+        Sim2RaceError: it has not come.
+    """
+    end_s = time.monotonic() + PWM_DEADLINE_S
+    while time.monotonic() < end_s:
+        with contextlib.suppress(Sim2RaceError):
+            return SysfsPwm(root)
+        time.sleep(0.1)
+    return SysfsPwm(root)
 
 
 def main() -> None:

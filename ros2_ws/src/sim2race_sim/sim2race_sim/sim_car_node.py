@@ -17,6 +17,8 @@ from sim2race_msgs.msg import TrackPosition
 
 from car.calibration import default_calibration, load_calibration
 from car.clock import SystemClock
+from car.errors import Sim2RaceError
+from car.pwm import find_chip, make_fake_sysfs
 from car.topics import CAMERA, GROUND_TRUTH, TRACK_POSITION
 from sim.sim_car import PHYSICS_RATE_HZ, SimulatedCar
 from sim2race_car import ros
@@ -48,7 +50,7 @@ class SimCarNode(Node):
             vehicle=self.declare_parameter("vehicle", "real-car").value,
             seed=self.declare_parameter("seed", 1).value,
             calibration=load_calibration(Path(calibration)) if calibration else default_calibration(),
-            pwm_root=Path(self.declare_parameter("pwm_root", "/tmp/sim2race-pwm").value),
+            pwm_root=_pwm_chip(Path(self.declare_parameter("pwm_root", "/tmp/sim2race-pwm").value)),
         )
         fps: float = self.declare_parameter("fps", 30.0).value
         self._time = SystemClock()
@@ -118,6 +120,14 @@ class SimCarNode(Node):
         elif now_s - self._left_track_s > PUT_BACK_AFTER_S:
             self._car.reset()
             self._left_track_s = math.inf
+
+
+def _pwm_chip(root: Path) -> Path:
+    """Return the folder of the PWM chip; a simulated car brings its own where there is none."""
+    try:
+        return find_chip(root)
+    except Sim2RaceError:
+        return make_fake_sysfs(root)
 
 
 def main() -> None:

@@ -1,0 +1,23 @@
+"""The nodes that run on the car, as colcon builds it."""
+
+from setuptools import setup
+
+NAME = "sim2race_car"
+NODES = ("camera_node", "inference_node", "drive_node", "log_node", "status_node")
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    packages=[NAME],
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=True,
+    maintainer="sim2race",
+    maintainer_email="sim2race@example.com",
+    description="The nodes that run on the car",
+    license="Apache-2.0",
+    entry_points={"console_scripts": [f"{node} = {NAME}.{node}:main" for node in NODES]},
+)

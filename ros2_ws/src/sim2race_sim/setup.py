@@ -1,0 +1,23 @@
+"""The simulated car, as colcon builds it."""
+
+from setuptools import setup
+
+NAME = "sim2race_sim"
+NODES = ("sim_car_node",)
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    packages=[NAME],
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=True,
+    maintainer="sim2race",
+    maintainer_email="sim2race@example.com",
+    description="The simulated car",
+    license="Apache-2.0",
+    entry_points={"console_scripts": [f"{node} = {NAME}.{node}:main" for node in NODES]},
+)
