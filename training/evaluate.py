@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -56,7 +57,9 @@ def run(config: EvaluateConfig) -> int:
     policy = Policy.load(config.policy)
     evaluation = evaluate_policy(policy, config)
     console = Console()
-    console.print(evaluation_table(evaluation, title=f"{config.policy}, noise {config.noise}, greedy"))
+    console.print(
+        evaluation_table(evaluation, title=f"{policy.metadata.name}: greedy laps, noise {config.noise}")
+    )
     if config.json is not None:
         content = {
             "policy": str(config.policy),
@@ -68,7 +71,7 @@ def run(config: EvaluateConfig) -> int:
             **evaluation.to_data(),
         }
         write_atomically(config.json, json.dumps(content, indent=2) + "\n")
-        console.print(f"Wrote {config.json}.")
+        console.print(f"Wrote {config.json}.", highlight=False, soft_wrap=True)
     return 0
 
 
@@ -117,12 +120,17 @@ def greedy(policy: Policy) -> Act:
 
 
 def evaluation_table(evaluation: Evaluation, *, title: str) -> Table:
-    """Return the figures as a table to print: a row per track and direction, and one for all."""
-    table = Table(title=title)
-    table.add_column("track")
-    table.add_column("direction")
-    for column in ("laps", "off track", "mean lap", "best lap", "progress", "lateral", "weave", "steering"):
-        table.add_column(column, justify="right")
+    """Return the figures as a table to print: a row per track and direction, and one for all.
+
+    "off" counts attempts that ended off the track; "side" is the mean distance from the centre line, "weave"
+    the RMS around a straight line on straights in cm, "°/m" the change of the commanded steering angle.
+    """
+    # Narrow enough for a terminal of 80 columns.
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("track", no_wrap=True)
+    table.add_column("way", no_wrap=True)
+    for column in ("laps", "off", "mean s", "best s", "prog %", "side cm", "weave", "°/m"):
+        table.add_column(column, justify="right", no_wrap=True)
     rows = evaluation.rows
     for row in rows:
         table.add_row(*_cells(row))
@@ -135,18 +143,18 @@ def evaluation_table(evaluation: Evaluation, *, title: str) -> Table:
 def _cells(row: LapSummary) -> list[str]:
     """Return a summary as the cells of the table."""
 
-    def or_dash(value: float | None, text: str) -> str:
-        return "-" if value is None else text.format(value)
+    def or_dash(value: float | None) -> str:
+        return "-" if value is None else f"{value:.2f}"
 
     return [
         row.track,
-        row.direction,
+        {"counter-clockwise": "ccw", "clockwise": "cw"}.get(row.direction, row.direction),
         f"{row.completed}/{row.attempted}",
         str(row.off_track),
-        or_dash(row.mean_lap_s, "{:.2f} s"),
-        or_dash(row.best_lap_s, "{:.2f} s"),
-        f"{row.progress:.0f} %",
-        f"{100.0 * row.lateral_m:.1f} cm",
-        or_dash(None if row.weave_m is None else 100.0 * row.weave_m, "{:.1f} cm"),
-        f"{row.steering_deg_per_m:.0f} deg/m",
+        or_dash(row.mean_lap_s),
+        or_dash(row.best_lap_s),
+        f"{row.progress:.0f}",
+        f"{100.0 * row.lateral_m:.1f}",
+        "-" if row.weave_m is None else f"{100.0 * row.weave_m:.1f}",
+        f"{row.steering_deg_per_m:.0f}",
     ]

@@ -28,7 +28,7 @@ from training.networks import HISTORY_KEY, OBSERVATION_KEY, CameraFeatures
 from training.onnx_graph import PolicyWeights, build_policy_model
 
 TOLERANCE = 1e-5
-"""Largest difference between PyTorch and onnxruntime: absolute for actions and logits, relative for maps."""
+"""Largest difference between PyTorch and onnxruntime; `ExportProof` says of what."""
 
 PROOF_FRAMES = 64
 """Random frames that the proof runs on."""
@@ -55,11 +55,11 @@ class ExportProof:
     action: float
     """Largest absolute difference of an action's probability (of a continuous action: of its mean)."""
     logits: float
-    """Largest absolute difference of a logit."""
+    """Largest difference of a logit: absolute, or relative to the largest logit where that is above 1."""
     heatmap: float
     """Largest difference of a heat map from automatic differentiation, over the largest value of any map."""
     gradcam: float
-    """The same for Grad-CAM."""
+    """The same for Grad-CAM, over what it would be if the gradients it averages did not cancel."""
     completeness: float
     """Largest |sum(heatmap) + heatmap_bias - logit|, over the largest sum of the map's magnitudes."""
 
@@ -86,7 +86,11 @@ def run(config: ExportConfig) -> int:
     folder = RunFolder.open(config.run)
     path = config.output or folder.policy_path
     proof = export_snapshot(folder, config.snapshot, path)
-    Console().print(f"Wrote {path}. PyTorch against onnxruntime, largest difference: {proof}.")
+    Console().print(
+        f"Wrote {path}. PyTorch against onnxruntime, largest difference: {proof}.",
+        highlight=False,
+        soft_wrap=True,
+    )
     return 0
 
 
@@ -170,9 +174,9 @@ def prove_export(policy: ActorCriticPolicy, path: Path, observations: npt.NDArra
         magnitude = np.abs(found["heatmap"]).sum(axis=(1, 2)).max() + np.abs(found["logits"]).max()
         differences = {
             "action": _largest(found["action"] - expected["action"]),
-            "logits": _largest(found["logits"] - expected["logits"]),
-            "heatmap": _relative(found["heatmap"], expected["heatmap"]),
-            "gradcam": _relative(found["gradcam"], expected["gradcam"]),
+            "logits": _largest(found["logits"] - expected["logits"]) / max(_largest(expected["logits"]), 1.0),
+            "heatmap": _relative(found["heatmap"], expected["heatmap"], scale=expected["heatmap"]),
+            "gradcam": _relative(found["gradcam"], expected["gradcam"], scale=expected["uncancelled"]),
             "completeness": _largest(gap) / max(float(magnitude), 1e-12),
         }
         # np.maximum keeps NaN, the built-in max may drop it.
@@ -200,6 +204,7 @@ def _explain_with_autograd(
         "logits": logits,
         "heatmap": (gradient * activations).sum(dim=1),
         "gradcam": weighted.sum(dim=1).relu(),
+        "uncancelled": (gradient.abs().mean(dim=(2, 3), keepdim=True) * activations).sum(dim=1),
     }
     return {name: output.detach().numpy() for name, output in outputs.items()}
 
@@ -245,6 +250,6 @@ def _largest(difference: FloatArray) -> float:
     return float(np.abs(difference).max())
 
 
-def _relative(found: FloatArray, expected: FloatArray) -> float:
-    """Return the largest difference over the largest expected magnitude."""
-    return _largest(found - expected) / max(_largest(expected), 1e-12)
+def _relative(found: FloatArray, expected: FloatArray, *, scale: FloatArray) -> float:
+    """Return the largest difference over the largest magnitude of `scale`."""
+    return _largest(found - expected) / max(_largest(scale), 1e-12)

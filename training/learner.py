@@ -21,7 +21,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.networks import CameraFeatures, network_spec
 from training.ppo_config import PpoConfig
@@ -189,10 +189,17 @@ class Learner(PPO):
         """
         with torch.no_grad():
             features = self.policy.pi_features_extractor(torch.from_numpy(observations))
-            outputs: Tensor = self.policy.action_net(features)
+            outputs: Tensor = self.action_head(features)
         discrete = isinstance(self.action_space, spaces.Discrete)
         array: npt.NDArray[Any] = (outputs.argmax(dim=1) if discrete else outputs.clamp(-1.0, 1.0)).numpy()
         return array
+
+    @property
+    def action_head(self) -> nn.Linear:
+        """The layer from features to logits, or to the means of a continuous action."""
+        head = self.policy.action_net
+        assert isinstance(head, nn.Linear)
+        return head
 
     @property
     def is_finite(self) -> bool:

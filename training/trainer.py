@@ -165,10 +165,8 @@ class Trainer:
         """Return why training is over, None while it is not."""
         config, state = self._config, self._state
         if state.passes >= config.until_evaluations:
-            times = (
-                f"{state.passes} greedy evaluations in a row" if state.passes > 1 else "a greedy evaluation"
-            )
-            return f"Reached the goal: {config.until_lap_share:.0%} of laps or more in {times}."
+            goal = f"{config.until_lap_share:.0%} of greedy laps in {state.passes} evaluations in a row"
+            return f"Reached the goal: {goal}."
         if state.steps >= config.max_steps:
             return f"Spent its {config.max_steps:,} steps."
         if config.max_minutes and state.seconds >= 60.0 * config.max_minutes:

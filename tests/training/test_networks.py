@@ -1,0 +1,46 @@
+"""Networks by name, and the shape that makes their heads explainable."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from car.errors import UnknownNameError
+from tests.training.toy import observation_space
+from training.networks import NETWORKS, CameraFeatures, network_spec
+
+
+def test_an_unknown_network_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'deepracer'"):
+        network_spec("deepraser")
+
+
+def test_the_small_network_is_small() -> None:
+    network = CameraFeatures(observation_space(), network="small")
+    assert sum(parameter.numel() for parameter in network.parameters()) < 1_000_000
+
+
+def test_the_deepracer_network_has_the_reference_shape() -> None:
+    network = CameraFeatures(observation_space(), network="deepracer")
+    assert network.map_shape == (64, 11, 16)
+    assert network.dense.weight.shape == (512, 11_264)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_pixels_are_scaled_to_one_inside_the_network(name: str) -> None:
+    network = CameraFeatures(observation_space(), network=name)
+    white = torch.full((1, 1, 120, 160), 255, dtype=torch.uint8)
+    first = network.convolutions[0]
+    inside = first(torch.ones(1, 1, 120 // network.pool, 160 // network.pool))
+    torch.testing.assert_close(network.activations(white), network.convolutions[1:](inside))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_features_are_one_dense_layer_over_the_flat_activations_and_commands(name: str) -> None:
+    network = CameraFeatures(observation_space(frames=2, history=3), network=name)
+    frames = torch.randint(0, 256, (4, 2, 120, 160), dtype=torch.uint8)
+    commands = torch.randn(4, 3, 2)
+    flat = torch.cat((network.activations(frames).flatten(1), commands.flatten(1)), dim=1)
+    expected = (flat @ network.dense.weight.T + network.dense.bias).clamp(min=0)
+    found = network({"observation": frames.float(), "history": commands})
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
