@@ -1,0 +1,144 @@
+"""From JPEG to decision: one frame, one decision, and every frame accounted for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from car.action_space import ContinuousActionSpace, default_action_space
+from car.clock import HeldClock
+from car.errors import Sim2RaceError
+from car.inference import InferencePipeline, command_from_output
+from car.policy import Policy
+from tests.car.policies import make_metadata, save_policy
+
+
+def jpeg(seed: int = 0) -> bytes:
+    picture = np.random.default_rng(seed).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    return cv2.imencode(".jpg", picture)[1].tobytes()
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
+
+
+def pipeline(folder: Path, clock: HeldClock, **metadata: Any) -> InferencePipeline:
+    policy = Policy.load(save_policy(folder / "policy.onnx", make_metadata(**metadata)))
+    return InferencePipeline(policy, clock, max_frame_age_s=0.1)
+
+
+def test_a_fresh_frame_becomes_a_decision(tmp_path: Path, clock: HeldClock) -> None:
+    frames = pipeline(tmp_path, clock)
+    decision = frames.offer(jpeg(), clock.wall_ns() - 20_000_000, "0")
+    assert decision is not None
+    assert decision.output.shape == (9,)
+    assert decision.output.sum() == pytest.approx(1.0, abs=1e-5)
+    assert decision.inferred_ns - decision.captured_ns == 20_000_000
+    assert (frames.counts.frames_in, frames.counts.acted) == (1, 1)
+
+
+def test_a_frame_over_the_age_limit_is_dropped_and_counted(tmp_path: Path, clock: HeldClock) -> None:
+    frames = pipeline(tmp_path, clock)
+    assert frames.offer(jpeg(), clock.wall_ns() - 101_000_000) is None
+    assert frames.counts.dropped_old == 1
+    assert "101 ms old" in frames.problem
+    assert frames.offer(jpeg(), clock.wall_ns() - 99_000_000) is not None
+
+
+def test_a_frame_from_before_the_last_one_is_dropped(tmp_path: Path, clock: HeldClock) -> None:
+    frames = pipeline(tmp_path, clock)
+    now_ns = clock.wall_ns()
+    assert frames.offer(jpeg(), now_ns) is not None
+    assert frames.offer(jpeg(), now_ns - 1) is None
+    assert frames.counts.dropped_old == 1
+
+
+def test_a_frame_from_the_future_is_bad(tmp_path: Path, clock: HeldClock) -> None:
+    frames = pipeline(tmp_path, clock)
+    assert frames.offer(jpeg(), clock.wall_ns() + 60_000_000) is None
+    assert frames.counts.dropped_bad == 1
+    assert "future" in frames.problem
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", jpeg()[:200]])
+def test_what_is_no_picture_is_bad_and_the_next_frame_is_driven(
+    tmp_path: Path, clock: HeldClock, data: bytes
+) -> None:
+    frames = pipeline(tmp_path, clock)
+    assert frames.offer(data, clock.wall_ns()) is None
+    assert frames.counts.dropped_bad == 1
+    assert frames.offer(jpeg(), clock.wall_ns()) is not None
+    assert frames.problem == ""
+
+
+def test_frames_overtaken_on_the_way_are_counted_by_their_number(tmp_path: Path, clock: HeldClock) -> None:
+    frames = pipeline(tmp_path, clock)
+    for number in (7, 8, 12):
+        frames.offer(jpeg(), clock.wall_ns(), str(number))
+    counts = frames.counts
+    assert (counts.frames_in, counts.acted, counts.dropped_old) == (6, 3, 3)
+
+
+def test_a_camera_that_starts_again_or_has_no_numbers_costs_no_frames(
+    tmp_path: Path, clock: HeldClock
+) -> None:
+    frames = pipeline(tmp_path, clock)
+    for name in ("100", "0", "camera_frame", "1"):
+        frames.offer(jpeg(), clock.wall_ns(), name)
+    assert frames.counts.frames_in == 4
+    assert frames.counts.dropped_old == 0
+
+
+def test_stacked_frames_come_oldest_first_and_the_first_stands_in_for_the_past(
+    tmp_path: Path, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = pipeline(tmp_path, clock, frames=3)
+    seen: list[list[int]] = []
+    act = Policy.act
+
+    def spy(self: Policy, observation: Any, history: Any = None) -> Any:
+        seen.append([int(frame[0, 0]) for frame in observation])
+        return act(self, observation, history)
+
+    monkeypatch.setattr(Policy, "act", spy)
+    for shade in (10, 20, 30):
+        grey = cv2.imencode(".png", np.full((120, 160, 3), shade, dtype=np.uint8))[1]
+        picture = cv2.imencode(".jpg", cv2.imdecode(grey, cv2.IMREAD_COLOR))[1].tobytes()
+        frames.offer(picture, clock.wall_ns())
+    assert seen == [[10, 10, 10], [10, 10, 20], [10, 20, 30]]
+
+
+def test_the_history_holds_the_last_commands_newest_last(
+    tmp_path: Path, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = pipeline(tmp_path, clock, history=2)
+    frames.warm_up()
+    seen: list[Any] = []
+    act = Policy.act
+
+    def spy(self: Policy, observation: Any, history: Any = None) -> Any:
+        seen.append(history.copy())
+        return act(self, observation, history)
+
+    monkeypatch.setattr(Policy, "act", spy)
+    decisions = [frames.offer(jpeg(seed), clock.wall_ns()) for seed in range(3)]
+    commands = [command_from_output(default_action_space(), d.output) for d in decisions if d is not None]
+    assert np.all(seen[0] == 0.0)
+    newest = [
+        [commands[0].steering_rad, commands[0].speed_mps],
+        [commands[1].steering_rad, commands[1].speed_mps],
+    ]
+    assert np.allclose(seen[2], newest)
+
+
+def test_an_output_that_is_not_finite_is_no_command() -> None:
+    continuous = ContinuousActionSpace(-0.3, 0.3, 0.5, 2.0)
+    assert command_from_output(continuous, np.array([1.0, -1.0], np.float32)).speed_mps == 0.5
+    for space, size in ((continuous, 2), (default_action_space(), 9)):
+        with pytest.raises(Sim2RaceError, match="not finite"):
+            command_from_output(space, np.full(size, np.nan, np.float32))
