@@ -93,6 +93,7 @@ class LogWriter:
             raise Sim2RaceError(f"Cannot write a log in {folder}: {error.strerror or error}.") from error
         assert isinstance(self._bag.storage, McapWriter)
         self._storage: McapWriter = self._bag.storage
+        self._storage.bio.flush()
         self._connections: dict[str, Connection] = {}
         self._run = dict(run or {})
         try:

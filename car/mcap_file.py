@@ -90,6 +90,8 @@ class McapFile:
                 magic = file.read(len(MAGIC))
         except OSError as error:
             raise BadFileError(f"The log file {path} cannot be read: {error.strerror or error}.") from error
+        if not magic:
+            raise BadFileError(f"The log file {path} is empty: it was cut off before anything was written.")
         if magic != MAGIC:
             raise BadFileError(f"The log file {path} is no MCAP file; it begins with {magic!r}.")
 

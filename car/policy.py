@@ -2,7 +2,7 @@
 
 A policy is one `policy.onnx`. The graph holds the network, and beside it the backward pass through its head
 as ordinary nodes, so that the same file answers both "what to do" and "which pixels spoke for it", with
-onnxruntime and nothing else. Driving asks only for `action`, and onnxruntime then skips the rest.
+onnxruntime and nothing else. Driving runs only the part of the graph that the action needs.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from car.action_space import ActionSpace, ContinuousActionSpace
 from car.errors import BadFileError, Sim2RaceError
+from car.onnx_cut import cut_to_output
 from car.policy_metadata import METADATA_KEY, PolicyMetadata, parse_policy_metadata
 from car.preprocess import HEIGHT, WIDTH
 
 EXPLAIN_BATCH = 64
 """Frames per run when explaining many: enough to be fast, little enough for a car's memory."""
 
+_NO_TARGET = np.zeros(1, dtype=np.int64)
 _OUTPUTS = ("action", "logits", "heatmap", "heatmap_bias", "gradcam")
 
 
@@ -46,17 +48,18 @@ class Explanation:
 class Policy:
     """A checked policy; made by `Policy.load`."""
 
-    def __init__(self, path: Path, session: Any, metadata: PolicyMetadata, sha256: str) -> None:
+    def __init__(self, path: Path, content: bytes, threads: int) -> None:
         self.path = path
         """The file that it was loaded from."""
-        self.metadata = metadata
-        """What it says about itself."""
-        self.sha256 = sha256
+        self.sha256 = hashlib.sha256(content).hexdigest()
         """Hash of the file, which names it for good."""
-        self._session = session
-        self._action_only = ort.RunOptions()
-        self._action_only.only_execute_path_to_fetches = True
-        self._no_target = np.zeros(1, dtype=np.int64)
+        self._threads = threads
+        self._whole: Any = _open_session(content, threads)
+        self.metadata = _read_metadata(self._whole)
+        """What it says about itself."""
+        _check_signature(self._whole, self.metadata)
+        self._acting = _open_acting_session(content, threads) or self._whole
+        self._acting_inputs = [value.name for value in self._acting.get_inputs()]
 
     @classmethod
     def load(cls, path: Path, *, threads: int = 1) -> Policy:
@@ -70,20 +73,17 @@ class Policy:
             BadFileError: the file is missing, truncated, foreign or breaks the contract; one line says how.
         """
         path = Path(path)
+        content = _read(path)
         try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise BadFileError(f"The policy {path} does not exist.") from error
-        except OSError as error:
-            raise BadFileError(f"The policy {path} cannot be read: {error.strerror or error}.") from error
-        try:
-            session = _open_session(content, threads)
-            metadata = _read_metadata(session)
-            _check_signature(session, metadata)
-            policy = cls(path, session, metadata, hashlib.sha256(content).hexdigest())
+            policy = cls(path, content, threads)
             policy._try_out()
         except Sim2RaceError as error:
             raise BadFileError(f"The policy {path} is refused: {error}") from error
+        except UnicodeDecodeError as error:
+            problem = "it is damaged, a name in it is no text."
+            raise BadFileError(f"The policy {path} is refused: {problem}") from error
+        # A car only acts; the whole graph comes back when somebody asks for an explanation.
+        policy._whole = None
         return policy
 
     @property
@@ -116,8 +116,8 @@ class Policy:
         Raises:
             Sim2RaceError: an input of the wrong shape or type.
         """
-        feeds = self._feeds(observation[None], None if history is None else history[None], self._no_target)
-        outputs = self._session.run(["action"], feeds, self._action_only)
+        feeds = self._feeds(observation[None], None if history is None else history[None], _NO_TARGET)
+        outputs = self._acting.run(["action"], {name: feeds[name] for name in self._acting_inputs})
         action: NDArray[np.float32] = outputs[0][0]
         return action
 
@@ -135,7 +135,8 @@ class Policy:
             history: (N, M, 2) float32; only if M > 0.
 
         Raises:
-            Sim2RaceError: an input of the wrong shape or type, or a target that does not exist.
+            Sim2RaceError: an input of the wrong shape or type, a target that does not exist, or the file has
+                changed since it was loaded.
         """
         wanted: NDArray[np.int64] = np.asarray(targets, dtype=np.int64)
         if wanted.shape != observations.shape[:1]:
@@ -144,8 +145,9 @@ class Policy:
             raise Sim2RaceError(f"A target is not one of the actions 0 to {self.action_space.size - 1}.")
         if not len(observations):
             return self._explain_none()
+        session = self._whole_session()
         parts = [
-            self._session.run(
+            session.run(
                 list(_OUTPUTS),
                 self._feeds(
                     observations[chosen], None if history is None else history[chosen], wanted[chosen]
@@ -154,6 +156,14 @@ class Policy:
             for chosen in (slice(i, i + EXPLAIN_BATCH) for i in range(0, len(observations), EXPLAIN_BATCH))
         ]
         return Explanation(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def _whole_session(self) -> Any:
+        if self._whole is None:
+            content = _read(self.path)
+            if hashlib.sha256(content).hexdigest() != self.sha256:
+                raise BadFileError(f"The policy {self.path} has changed since it was loaded.")
+            self._whole = _open_session(content, self._threads)
+        return self._whole
 
     def _explain_none(self) -> Explanation:
         """Return the explanation of no frames, with the shapes that it would have for one."""
@@ -222,6 +232,23 @@ class Policy:
             raise BadFileError(f"its action is not {meaning} on a test frame.")
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise BadFileError(f"The policy {path} does not exist.") from error
+    except OSError as error:
+        raise BadFileError(f"The policy {path} cannot be read: {error.strerror or error}.") from error
+
+
+def _open_acting_session(content: bytes, threads: int) -> Any:
+    """Open the part of the graph that the action needs; None if it cannot be separated."""
+    try:
+        return _open_session(cut_to_output(content, "action"), threads)
+    except BadFileError:
+        return None
+
+
 def _open_session(content: bytes, threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -231,7 +258,7 @@ def _open_session(content: bytes, threads: int) -> Any:
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
-        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # onnxruntime's own classes have no common base
         raise BadFileError(f"it is truncated or no valid ONNX file ({_first_line(error)}).") from error
 

@@ -17,6 +17,9 @@ from car.errors import Sim2RaceError
 WIDTH = 160
 HEIGHT = 120
 
+MAX_PIXELS = 4096 * 4096
+"""More than any camera of a car has."""
+
 LUMA_WEIGHTS = (2989, 5870, 1140)
 """Weights of R, G and B in ten-thousandths."""
 
@@ -45,6 +48,9 @@ def frame_from_jpeg(jpeg: bytes) -> NDArray[np.uint8]:
     # Some cameras pad the end of a frame with zeros.
     if not (jpeg.startswith(b"\xff\xd8") and jpeg.rstrip(b"\0").endswith(b"\xff\xd9")):
         raise Sim2RaceError(f"A camera frame of {len(jpeg)} bytes is not a whole JPEG.")
+    height, width = _jpeg_size(jpeg)
+    if height * width > MAX_PIXELS:
+        raise Sim2RaceError(f"A camera frame of {width} x {height} pixels; expected at most {MAX_PIXELS}.")
     try:
         decoded = cv2.imdecode(np.frombuffer(jpeg, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
@@ -71,6 +77,21 @@ def observation(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
             f"A picture of {image_rgb.dtype} {image_rgb.shape}; expected uint8 (H, W, 3) RGB."
         )
     return luma(_resize(image_rgb))
+
+
+def _jpeg_size(jpeg: bytes) -> tuple[int, int]:
+    """Return height and width as the JPEG's header says, or zeros if it does not.
+
+    A few hundred bytes can ask the decoder for gigabytes, so they are asked first.
+    """
+    at = 2
+    while at + 9 <= len(jpeg) and jpeg[at] == 0xFF:
+        marker = jpeg[at + 1]
+        # The frame headers are C0 to CF without the tables among them: C4, C8 and CC.
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(jpeg[at + 5 : at + 7], "big"), int.from_bytes(jpeg[at + 7 : at + 9], "big")
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    return 0, 0
 
 
 def _resize(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

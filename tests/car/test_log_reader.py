@@ -149,7 +149,7 @@ def test_a_log_with_flipped_bytes_is_read_as_far_as_possible_or_refused(
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("log.mcap", b"", "is no MCAP file"),
+        ("log.mcap", b"", "is empty"),
         ("log.mcap", b"PK\x03\x04", "is no MCAP file"),
         ("log.db3", b"", "is no SQLite file"),
         ("log.db3", b"SQLite format 3\0" + bytes(200), "is no usable rosbag2 file"),

@@ -123,6 +123,32 @@ def test_a_truncated_file_is_refused_wherever_it_was_cut(tmp_path: Path) -> None
         _assert_refused(cut, "")
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_file_is_refused_in_one_line_or_still_keeps_the_contract(
+    seed: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(seed)
+    content = bytearray(save_policy(tmp_path / "policy.onnx").read_bytes())
+    for place in rng.integers(0, 3_000, 2):
+        content[place] = rng.integers(0, 256)
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(content)
+    try:
+        action = Policy.load(path).act(_frames(1)[0])
+        assert np.isfinite(action).all()
+    except BadFileError as error:
+        assert "\n" not in str(error)
+    assert capfd.readouterr() == ("", ""), "onnxruntime says nothing that the user did not ask for"
+
+
+def test_a_file_that_changes_after_loading_is_not_explained_as_the_old_one(tmp_path: Path) -> None:
+    path = save_policy(tmp_path / "policy.onnx")
+    policy = Policy.load(path)
+    save_policy(path, make_metadata(seed=1))
+    with pytest.raises(BadFileError, match="has changed since it was loaded"):
+        policy.explain(_frames(1), np.zeros(1, dtype=np.int64))
+
+
 def _rename_input(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         node.input[:] = ["picture" if name == "observation" else name for name in node.input]

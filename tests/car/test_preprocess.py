@@ -81,6 +81,15 @@ def test_a_frame_that_is_no_whole_jpeg_is_refused(damage: str) -> None:
         frame_from_jpeg(broken)
 
 
+def test_a_small_frame_that_claims_a_giant_picture_is_refused_before_decoding() -> None:
+    jpeg = bytearray(_jpeg(_picture()))
+    size_at = jpeg.index(b"\xff\xc0") + 5
+    assert jpeg[size_at : size_at + 4] == bytes([0, 120, 0, 160])
+    jpeg[size_at : size_at + 4] = b"\xff\xdc\xff\xdc"
+    with pytest.raises(Sim2RaceError, match="65500 x 65500 pixels"):
+        frame_from_jpeg(bytes(jpeg))
+
+
 @pytest.mark.parametrize(
     "picture",
     [np.zeros((120, 160), np.uint8), np.zeros((120, 160, 4), np.uint8), np.zeros((0, 160, 3), np.uint8)],
