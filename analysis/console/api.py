@@ -1,0 +1,154 @@
+"""The API: what the pages show, for scripts of any kind.
+
+GET /api/logs                              the index
+GET /api/log/<id>                          the replay document (see `analysis.console.documents`)
+GET /api/log/<id>/card                     the few figures of the list
+GET /api/log/<id>/thumbnail.jpg            one telling frame
+GET /api/log/<id>/frame/<i>.jpg            a frame as the camera sent it
+GET /api/log/<id>/heatmap                  methods, scale, or why there is none
+GET /api/log/<id>/heatmap/<i>.png          a transparent picture to lay over the frame
+                   ?method=hirescam&action=executed|<index>
+
+Pictures that are asked for with the log's version (`?v=`) never change and may be kept for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import cv2
+from flask import Blueprint, Response, abort, current_app, jsonify, request
+
+from analysis.console.documents import plain
+from analysis.console.library import LogLibrary, OpenLog
+from analysis.heatmap import DEFAULT_METHOD, EXECUTED, METHODS
+from analysis.log_card import log_card
+from car.errors import Sim2RaceError, unknown_name
+
+api = Blueprint("api", __name__, url_prefix="/api")
+
+_FOR_GOOD = "private, max-age=31536000, immutable"
+_ASK_AGAIN = "private, no-cache"
+
+
+@api.get("/logs")
+def logs() -> Response:
+    """List the logs, the newest first."""
+    return jsonify(logs=[{"id": entry.id, "name": entry.name} for entry in _library().entries()])
+
+
+@api.get("/log/<identifier>")
+def document(identifier: str) -> Response:
+    """Send the replay document."""
+    opened = _open(identifier)
+    return _cached(lambda: Response(opened.document(), mimetype="application/json"), opened, "document")
+
+
+@api.get("/log/<identifier>/card")
+def card(identifier: str) -> Response:
+    """Send what the list shows of a log."""
+    opened = _open(identifier)
+    figures = plain(asdict(log_card(opened.log, opened.scorecard)))
+    return jsonify(id=identifier, version=opened.version, **figures)
+
+
+@api.get("/log/<identifier>/thumbnail.jpg")
+def thumbnail(identifier: str) -> Response:
+    """Send a frame from a third of the way, when the car is usually on its way."""
+    opened = _open(identifier)
+    if len(opened) == 0:
+        abort(404, "This log holds no frame.")
+    return _frame(opened, len(opened) // 3)
+
+
+@api.get("/log/<identifier>/frame/<int:index>.jpg")
+def frame(identifier: str, index: int) -> Response:
+    """Send one frame, byte for byte as it was logged."""
+    opened = _open(identifier)
+    _check_index(opened, index)
+    return _frame(opened, index)
+
+
+@api.get("/log/<identifier>/heatmap")
+def heatmap_scale(identifier: str) -> Response:
+    """Send what the heat maps of a log are: methods, the scale of one, or why there are none."""
+    opened = _open(identifier)
+    try:
+        method, target = _method(), _target()
+        policy = opened.heatmaps.policy()
+        scale = opened.heatmaps.scale(method, target)
+    except Sim2RaceError as error:
+        return jsonify(available=False, reason=str(error), methods=[])
+    return jsonify(
+        available=True, methods=list(METHODS), method=method, scale=scale, policy=policy.metadata.name
+    )
+
+
+@api.get("/log/<identifier>/heatmap/<int:index>.png")
+def heatmap(identifier: str, index: int) -> Response:
+    """Send one heat map as a transparent picture; the headers say how much it says."""
+    opened = _open(identifier)
+    _check_index(opened, index)
+    method, target = _method(), _target()
+    return _cached(
+        lambda: _heatmap(opened, index, method, target), opened, f"heatmap-{index}-{method}-{target}"
+    )
+
+
+def _heatmap(opened: OpenLog, index: int, method: str, target: int) -> Response:
+    picture, says = opened.heatmaps.picture(index, method, target)
+    # Speed before size: the picture lives in a cache for a moment and rarely leaves the machine.
+    bgra = cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA)
+    _, png = cv2.imencode(".png", bgra, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    response = Response(png.tobytes(), mimetype="image/png")
+    response.headers["Heatmap-Strength"] = says.kind
+    response.headers["Heatmap-Peak"] = f"{says.peak:.6g}"
+    response.headers["Heatmap-Share"] = f"{says.share:.4f}"
+    return response
+
+
+def _frame(opened: OpenLog, index: int) -> Response:
+    return _cached(lambda: Response(opened.log.jpeg(index), mimetype="image/jpeg"), opened, f"frame-{index}")
+
+
+def _cached(make: Callable[[], Response], opened: OpenLog, tag: str) -> Response:
+    """Answer with a tag and a lifetime, and make the content only if the browser does not have it."""
+    etag = f"{opened.version}-{tag}"
+    response = Response(status=304) if request.if_none_match.contains(etag) else make()
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = _FOR_GOOD if request.args.get("v") == opened.version else _ASK_AGAIN
+    return response
+
+
+def _library() -> LogLibrary:
+    library: LogLibrary = current_app.config["LIBRARY"]
+    return library
+
+
+def _open(identifier: str) -> OpenLog:
+    opened = _library().open(identifier)
+    if opened is None:
+        abort(404, "There is no log of that name here.")
+    return opened
+
+
+def _check_index(opened: OpenLog, index: int) -> None:
+    if index >= len(opened):
+        abort(404, f"This log has frames 0 to {len(opened) - 1}; there is no frame {index}.")
+
+
+def _method() -> str:
+    method = request.args.get("method", DEFAULT_METHOD)
+    if method not in METHODS:
+        raise unknown_name("heat map method", method[:40], METHODS)
+    return method
+
+
+def _target() -> int:
+    action = request.args.get("action", "executed")
+    if action == "executed":
+        return EXECUTED
+    if not action.isascii() or not action.isdigit() or len(action) > 4:
+        abort(400, 'action: expected "executed" or the index of an action.')
+    return int(action)

@@ -1,0 +1,56 @@
+"""The Flask app: two pages, and an API of JSON and pictures over one folder of logs."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Flask, Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from analysis.console.api import api
+from analysis.console.config import ConsoleConfig
+from analysis.console.library import LogLibrary
+from analysis.console.pages import pages
+from analysis.console.security import protect
+from car.errors import Sim2RaceError
+
+
+def create_app(config: ConsoleConfig, *, token: str | None = None) -> Flask:
+    """Build the console.
+
+    Args:
+        config: the folder of logs, and the address, which decides who must show a token.
+        token: the secret for addresses other than this machine's own; made here when not given.
+
+    Returns:
+        The app. Its config holds `LIBRARY` (the logs) and `TOKEN` (None where none is needed).
+
+    Raises:
+        Sim2RaceError: the folder does not exist.
+    """
+    app = Flask(__name__)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.config["LIBRARY"] = LogLibrary(config.logs)
+    app.config["TOKEN"] = None if config.loopback else token or secrets.token_urlsafe(24)
+    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    protect(app, token=app.config["TOKEN"])
+    app.register_blueprint(pages)
+    app.register_blueprint(api)
+    app.register_error_handler(HTTPException, _say)
+    app.register_error_handler(Sim2RaceError, _refuse)
+    return app
+
+
+def _say(error: HTTPException) -> tuple[Response | str, int]:
+    """Answer an error in the form that was asked for: JSON below /api, a page elsewhere."""
+    code = error.code or 500
+    if request.path.startswith("/api/"):
+        return jsonify(error=error.description), code
+    return render_template("error.html", code=code, text=error.description), code
+
+
+def _refuse(error: Sim2RaceError) -> tuple[Response | str, int]:
+    """Answer what a log or policy cannot give: one line that says why, as everywhere in the product."""
+    if request.path.startswith("/api/"):
+        return jsonify(error=str(error)), 422
+    return render_template("error.html", code=422, text=str(error)), 422

@@ -1,0 +1,161 @@
+"""The folder of logs as the console knows it: ids in, logs out.
+
+An id from outside is only ever looked up in the index made here; it never becomes a path. Logs, replay
+documents and heat maps are kept while they are in use, and everything that a browser may keep carries the
+version of its log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.console.documents import replay_document
+from analysis.console.heatmaps import LogHeatmaps
+from analysis.metrics import Scorecard
+from analysis.replay import Replay, replay
+from car.errors import Sim2RaceError
+from car.log_reader import CarLog, LogSummary, list_logs, read_log
+
+_OPEN_LOGS = 3
+_MARKS_OF_A_LOG = ("metadata.yaml", "run.json")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One log in the index."""
+
+    id: str
+    """What the console's addresses call it."""
+    summary: LogSummary
+    """What the folder shows without reading the log."""
+
+    @property
+    def name(self) -> str:
+        """The log's name, as its writer gave it."""
+        return self.summary.name
+
+    def version(self) -> str:
+        """Return a fingerprint of the log's files, so that pictures of a log that grew are fetched again."""
+        path = self.summary.path
+        files = [file for file in sorted(path.iterdir()) if file.is_file()] if path.is_dir() else [path]
+        marks = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        return hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
+
+
+class OpenLog:
+    """One log with what was computed from it.
+
+    Args:
+        entry: which log.
+        version: of its files at this moment.
+
+    Raises:
+        Sim2RaceError: the log cannot be read at all.
+    """
+
+    def __init__(self, entry: LogEntry, version: str) -> None:
+        self.entry = entry
+        self.version = version
+        self.log: CarLog = read_log(entry.summary.path)
+        self.heatmaps = LogHeatmaps(self.log)
+        self._replay: Replay | None = None
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.log.frames)
+
+    @property
+    def replay(self) -> Replay:
+        """What there is to see in it."""
+        with self._lock:
+            if self._replay is None:
+                self._replay = replay(self.log)
+            return self._replay
+
+    @property
+    def scorecard(self) -> Scorecard:
+        """Its measures."""
+        return self.replay.scorecard
+
+    def document(self) -> bytes:
+        """Return the replay document as JSON."""
+        document = replay_document(self.replay)
+        return json.dumps(
+            {"id": self.entry.id, "version": self.version, **document}, allow_nan=False, separators=(",", ":")
+        ).encode()
+
+
+class LogLibrary:
+    """The logs of one folder.
+
+    Args:
+        folder: a folder of logs, or one log.
+
+    Raises:
+        Sim2RaceError: the folder does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.exists():
+            raise Sim2RaceError(f"There is no folder {folder}; give the folder of car logs with --logs.")
+        self.folder = folder.resolve()
+        """Where the logs are."""
+        self._open: OrderedDict[str, OpenLog] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def entries(self) -> list[LogEntry]:
+        """Look at the folder and return its logs, the newest first."""
+        entries: dict[str, LogEntry] = {}
+        for summary in self._summaries():
+            identifier = self._identifier(summary.path)
+            entries.setdefault(identifier, LogEntry(identifier, summary))
+        return list(entries.values())
+
+    def find(self, identifier: str) -> LogEntry | None:
+        """Return the log of that id, or None."""
+        with self._lock:
+            kept = self._open.get(identifier)
+        if kept is not None and kept.entry.summary.path.exists():
+            return kept.entry
+        return next((entry for entry in self.entries() if entry.id == identifier), None)
+
+    def open(self, identifier: str) -> OpenLog | None:
+        """Return a log by its id, opened once and kept while it is among the last few used; None if unknown.
+
+        Raises:
+            Sim2RaceError: the log cannot be read.
+        """
+        entry = self.find(identifier)
+        if entry is None:
+            return None
+        version = entry.version()
+        with self._lock:
+            opened = self._open.get(identifier)
+            if opened is None or opened.version != version:
+                opened = OpenLog(entry, version)
+            self._open[identifier] = opened
+            self._open.move_to_end(identifier)
+            while len(self._open) > _OPEN_LOGS:
+                self._open.popitem(last=False)
+        return opened
+
+    def _summaries(self) -> list[LogSummary]:
+        """List the folder; a folder that is itself a log, as its writer leaves it, is a list of one."""
+        if self.folder.is_dir() and not any((self.folder / mark).exists() for mark in _MARKS_OF_A_LOG):
+            return list_logs(self.folder)
+        return [log for log in list_logs(self.folder.parent) if log.path == self.folder]
+
+    def _identifier(self, path: Path) -> str:
+        """Return the log's name where that is plain; else a plain form of it with a hash of where it lies."""
+        relative = str(path.resolve().relative_to(self.folder)) if path != self.folder else path.name
+        if _SAFE_NAME.fullmatch(relative):
+            return relative
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "-", path.name).strip("-") or "log"
+        return f"{plain}-{hashlib.sha256(relative.encode(errors='surrogateescape')).hexdigest()[:8]}"

@@ -1,0 +1,73 @@
+// The few lines that every part needs to touch the page.
+
+export const byId = (id) => document.getElementById(id);
+
+/** Make an element. Text is always text: nothing from a log is ever parsed as markup. */
+export function element(tag, { className = "", text = "", attributes = {} } = {}, children = []) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== "") made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+export function svg(tag, attributes = {}) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+/** Read a colour of the current theme. */
+export function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+/** Call back when the system changes between light and dark. */
+export function onThemeChange(callback) {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", callback);
+}
+
+/**
+ * Keep a canvas as sharp as the screen. Calls `draw(context, width, height)` in CSS pixels whenever its
+ * size or the theme changes; returns a function that draws again.
+ */
+export function sharpCanvas(canvas, draw) {
+  const context = canvas.getContext("2d");
+  const redraw = () => {
+    const { clientWidth: width, clientHeight: height } = canvas;
+    if (width === 0 || height === 0) return;
+    const ratio = window.devicePixelRatio || 1;
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (canvas.width !== wide || canvas.height !== high) {
+      canvas.width = wide;
+      canvas.height = high;
+    }
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    draw(context, width, height);
+  };
+  new ResizeObserver(redraw).observe(canvas);
+  onThemeChange(redraw);
+  return redraw;
+}
+
+/** Follow a finger or mouse that is held down: `move(x, event)` in CSS pixels from the element's left edge. */
+export function onDrag(target, move) {
+  let held = null;
+  const at = (event) => event.clientX - target.getBoundingClientRect().left;
+  target.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    held = event.pointerId;
+    target.setPointerCapture(held);
+    move(at(event), event);
+  });
+  target.addEventListener("pointermove", (event) => {
+    if (event.pointerId === held) move(at(event), event);
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    target.addEventListener(end, () => {
+      held = null;
+    });
+  }
+}

@@ -1,0 +1,61 @@
+// The events as a list, and the way to the next and the previous one.
+
+import { byId, element } from "./dom.js";
+import { clock } from "./format.js";
+
+const NEAR_S = 0.75;
+
+export class EventList {
+  constructor(recording, seek) {
+    this.recording = recording;
+    this.events = recording.events;
+    this.shown = byId("shown-event");
+    this.rows = this.events.map((event) => this.#row(event, seek));
+    this.here = -1;
+    const list = byId("events");
+    list.append(...this.rows.map((row) => element("li", {}, [row])));
+    if (this.rows.length === 0) list.append(element("li", { className: "event muted", text: "None in this log." }));
+  }
+
+  show(frame) {
+    const seconds = this.recording.time[frame];
+    const here = this.#latest(seconds);
+    if (here !== this.here) {
+      this.rows[this.here]?.classList.remove("here");
+      this.rows[here]?.classList.add("here");
+      this.here = here;
+      const row = this.rows[here];
+      if (row) row.parentElement.parentElement.scrollTop = row.offsetTop - 60;
+    }
+    const event = this.events[here];
+    this.shown.textContent = event && seconds - event.time_s < NEAR_S ? event.text : "";
+  }
+
+  /** The time of the next event after a moment, or before it; undefined where there is none. */
+  neighbour(seconds, direction) {
+    const half = this.recording.period / 2;
+    const times = this.events.map((event) => this.recording.time[this.recording.nearest(event.time_s)]);
+    return direction > 0
+      ? times.find((time) => time > seconds + half)
+      : times.reverse().find((time) => time < seconds - half);
+  }
+
+  #latest(seconds) {
+    const half = this.recording.period / 2;
+    let latest = -1;
+    this.events.forEach((event, i) => {
+      if (event.time_s <= seconds + half) latest = i;
+    });
+    return latest;
+  }
+
+  #row(event, seek) {
+    const row = element("button", { className: "event", attributes: { "data-severity": event.severity } }, [
+      element("span", { className: "dot" }),
+      element("span", { className: "time", text: clock(event.time_s, 2) }),
+      element("span", { className: "text", text: event.text }),
+    ]);
+    row.addEventListener("click", () => seek(event.time_s));
+    return row;
+  }
+}

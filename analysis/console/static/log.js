@@ -1,0 +1,242 @@
+// The page of one log: loads it, puts the parts together and keeps them at one moment.
+
+import { ActionBars } from "./action_bars.js";
+import { readAddress, writeAddress, addressOf } from "./address.js";
+import { CameraView, drawLegend } from "./camera_view.js";
+import { byId, element } from "./dom.js";
+import { EventList } from "./event_list.js";
+import { clock, count, fixed, localTime, signed } from "./format.js";
+import { fillHelp, keyTable, listenToKeys } from "./keys.js";
+import { Pictures } from "./pictures.js";
+import { Player, SPEEDS } from "./player.js";
+import { Readouts } from "./readouts.js";
+import { Recording } from "./recording.js";
+import { StripCharts } from "./strip_charts.js";
+import { Timeline } from "./timeline.js";
+import { TrackMap } from "./track_map.js";
+
+const WINDOWS_S = [0, 60, 20, 10, 5];
+const METHODS = { hirescam: "HiResCAM", gradcam: "Grad-CAM" };
+
+class Page {
+  constructor(recording) {
+    this.recording = recording;
+    this.settings = { heat: "hirescam", action: "executed", opacity: 70, window: 0 };
+    this.heatOn = true;
+    this.heatAvailable = false; // Until the server has said so.
+    this.pictures = new Pictures(recording, (index) => this.#arrived(index));
+    this.player = new Player(recording, (index) => this.pictures.ready(index), () => this.show());
+    const seek = (seconds) => this.player.seek(seconds);
+    this.camera = new CameraView(recording, this.pictures);
+    this.actions = new ActionBars(recording, (index) => this.#explain(index));
+    this.events = new EventList(recording, seek);
+    this.charts = new StripCharts(recording, seek);
+    this.timeline = new Timeline(recording, seek);
+    this.parts = [this.camera, this.actions, this.events, this.charts, new Readouts(recording), new TrackMap(recording, seek)];
+    this.charts.onResize(() => this.charts.show(this.player.frame));
+  }
+
+  /** Bring every part to the player's moment. */
+  show() {
+    const { frame, playing, speed } = this.player;
+    this.pictures.want(frame, { playing, speed });
+    const span = this.#span();
+    this.charts.setSpan(span.from, span.to);
+    for (const part of this.parts) part.show(frame);
+    this.timeline.show(frame, span);
+    document.body.classList.toggle("playing", playing);
+    byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+    byId("clock").textContent = clock(this.player.time);
+    byId("frame-number").textContent = `${count(frame + 1)} of ${count(this.recording.count)}`;
+    byId("speed").value = String(speed);
+    if (!playing) writeAddress(this.state());
+  }
+
+  /** What a link to this moment holds. */
+  state() {
+    const { opacity, heat, action } = this.settings;
+    const state = { t: this.player.time.toFixed(3), heat: this.heatOn ? heat : "off", opacity };
+    if (action !== "executed") state.action = action;
+    if (this.settings.window) state.window = this.settings.window;
+    if (this.player.speed !== 1) state.speed = this.player.speed;
+    return state;
+  }
+
+  /** Take over what a link holds; what it does not hold stays as it is. */
+  applyAddress() {
+    const given = readAddress();
+    if (given.heat === "off") this.heatOn = false;
+    else if (given.heat in METHODS) Object.assign(this, { heatOn: true }).settings.heat = given.heat;
+    if (this.recording.actions.some((action) => String(action.index) === given.action)) {
+      this.settings.action = given.action;
+    }
+    if (given.opacity >= 0 && given.opacity <= 100) this.settings.opacity = given.opacity;
+    if (WINDOWS_S.includes(given.window)) this.settings.window = given.window;
+    if (SPEEDS.includes(given.speed)) this.player.speed = given.speed;
+    this.applySettings();
+    this.player.pause();
+    this.player.seek(given.t ?? this.player.time);
+  }
+
+  applySettings() {
+    const { heat, action, opacity, window: shown } = this.settings;
+    const on = this.heatOn && this.heatAvailable;
+    this.pictures.setHeat(on ? { method: heat, action } : null);
+    this.camera.setOpacity(opacity);
+    this.actions.showExplained(action === "executed" ? null : Number(action));
+    byId("heat-toggle").setAttribute("aria-pressed", String(on));
+    byId("method").value = heat;
+    byId("target").value = action;
+    byId("opacity").value = String(opacity);
+    byId("window").value = String(shown);
+    byId("legend").hidden = !on;
+  }
+
+  change(settings) {
+    Object.assign(this.settings, settings);
+    this.applySettings();
+    this.show();
+    if ("heat" in settings || "action" in settings) this.loadScale();
+  }
+
+  toggleHeat() {
+    this.heatOn = !this.heatOn;
+    this.applySettings();
+    this.show();
+  }
+
+  jump(seconds) {
+    this.player.pause();
+    this.player.seek(this.player.time + seconds);
+  }
+
+  jumpToEvent(direction) {
+    const time = this.events.neighbour(this.player.time, direction);
+    if (time === undefined) return;
+    this.player.pause();
+    this.player.seek(time);
+  }
+
+  /** Ask what scale the maps have, or why there are none. */
+  async loadScale() {
+    const { heat: method, action } = this.settings;
+    const query = new URLSearchParams({ method, action });
+    const response = await fetch(`${this.pictures.base}/heatmap?${query}`);
+    const answer = await response.json();
+    this.heatAvailable = response.ok && answer.available;
+    this.camera.setProblem(this.heatAvailable ? "" : answer.reason ?? answer.error);
+    for (const id of ["heat-toggle", "method", "target", "opacity"]) byId(id).disabled = !this.heatAvailable;
+    if (this.heatAvailable) byId("legend-scale").textContent = `\u00b1${answer.scale.toPrecision(2)}`;
+    this.applySettings();
+    this.show();
+  }
+
+  #arrived(index) {
+    if (index === this.player.frame) this.camera.show(index);
+  }
+
+  /** Explain an action, or the executed one again when it is pressed twice. */
+  #explain(index) {
+    const action = this.settings.action === String(index) ? "executed" : String(index);
+    this.heatOn = true;
+    this.change({ action });
+  }
+
+  #span() {
+    const { duration } = this.recording;
+    const wide = this.settings.window;
+    if (!wide || wide >= duration) return { from: 0, to: Math.max(duration, 1e-3) };
+    // The moment stays at two thirds, so that more of what led to it is seen than of what came after.
+    const from = Math.min(Math.max(0, this.player.time - (wide * 2) / 3), duration - wide);
+    return { from, to: from + wide };
+  }
+}
+
+function fillControls(page) {
+  const { recording } = page;
+  const options = (id, entries) =>
+    byId(id).append(...entries.map(([value, text]) => element("option", { text, attributes: { value } })));
+  options("method", Object.entries(METHODS));
+  options("target", [
+    ["executed", recording.actions.length ? "the chosen action" : "the steering"],
+    ...recording.actions.map((action) => [
+      action.index,
+      `${signed(action.steering_deg, 1)}°, ${fixed(action.speed_mps, 2)} m/s`,
+    ]),
+  ]);
+  options("window", WINDOWS_S.map((seconds) => [seconds, seconds ? `${seconds} s` : "whole log"]));
+  options("speed", SPEEDS.map((speed) => [speed, `${speed}×`]));
+  drawLegend(byId("legend-bar"), recording.legend);
+}
+
+function wire(page) {
+  const { player } = page;
+  const on = (id, kind, action) => byId(id).addEventListener(kind, action);
+  on("play", "click", () => player.toggle());
+  on("back", "click", () => player.step(-1));
+  on("forward", "click", () => player.step(1));
+  on("first", "click", () => player.seekFrame(0));
+  on("last", "click", () => player.seekFrame(page.recording.count - 1));
+  on("heat-toggle", "click", () => page.toggleHeat());
+  on("method", "change", (event) => page.change({ heat: event.target.value }));
+  on("target", "change", (event) => page.change({ action: event.target.value }));
+  on("opacity", "input", (event) => page.change({ opacity: Number(event.target.value) }));
+  on("window", "change", (event) => page.change({ window: Number(event.target.value) }));
+  on("speed", "change", (event) => player.setSpeed(Number(event.target.value)));
+  on("copy-link", "click", async () => {
+    await navigator.clipboard.writeText(new URL(addressOf(page.state()), location.href).href);
+    byId("copy-link").textContent = "Copied";
+    setTimeout(() => (byId("copy-link").textContent = "Copy link"), 1200);
+  });
+  window.addEventListener("hashchange", () => page.applyAddress());
+  const table = keyTable(page);
+  listenToKeys(table);
+  fillHelp(table);
+}
+
+/** What the log says of itself, in one line. */
+function fillFacts({ run, started_at: started, scorecard }) {
+  const facts = [
+    ["", run.track],
+    ["", run.direction],
+    ["", localTime(started)],
+    ["fps", fixed(scorecard.fps, 1)],
+    ["dropped", count(scorecard.dropped)],
+    ["best lap", scorecard.best_lap_s ? `${scorecard.best_lap_s.toFixed(2)} s` : ""],
+  ];
+  const items = facts.filter(([, value]) => value);
+  byId("facts").append(
+    ...items.map(([name, value]) => element("li", { text: name ? `${name} ` : "" }, [element("b", { text: String(value) })])),
+  );
+}
+
+function notice(text) {
+  byId("notice").textContent = text;
+  byId("notice").hidden = false;
+}
+
+async function main() {
+  // The token has done its work: it must not travel on in a copied link.
+  if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+  let recording;
+  try {
+    recording = await Recording.fetch(document.body.dataset.log);
+  } catch (error) {
+    notice(error.message);
+    return;
+  }
+  if (recording.damage) notice(`This log is damaged and shown up to the damage: ${recording.damage}`);
+  fillFacts(recording);
+  if (recording.count === 0) {
+    notice(`This log holds no frames. ${recording.damage ?? ""}`);
+    return;
+  }
+  const page = new Page(recording);
+  fillControls(page);
+  wire(page);
+  page.applyAddress();
+  byId("replay").setAttribute("aria-busy", "false");
+  await page.loadScale();
+}
+
+main();

@@ -1,0 +1,194 @@
+// Signals over time in strips under one cursor. A strip draws the shown span; the cursor moves over it.
+
+import { byId, colour, element, onDrag, sharpCanvas } from "./dom.js";
+import { clock, fixed, signed } from "./format.js";
+import { clamp, timeStep, valueLines } from "./scale.js";
+
+const PAD = 5; // Above and below a curve, in pixels.
+const GAP_PERIODS = 2.5; // As in analysis/events.py.
+const GUTTER = 34; // Right of a strip, for the values of its lines; also in log.css.
+
+/** The strips: columns, range and how a value is written. */
+function stripsOf(recording) {
+  const [right, left] = recording.limits.steering_deg;
+  const widest = Math.max(Math.abs(left), Math.abs(right));
+  const fastest = Math.max(recording.limits.speed_mps[1], highest(recording.columns.true_speed_mps, 1));
+  const slowest = highest(recording.columns.latency_ms, 0.995);
+  const strips = [
+    { name: "Steering", unit: "°", column: "steering_deg", low: -widest * 1.1, high: widest * 1.1, lines: [-widest, 0, widest], held: true },
+    { name: "Speed", unit: "m/s", column: "speed_mps", second: "true_speed_mps", low: 0, high: fastest * 1.1, lines: valueLines(fastest), held: true },
+    { name: "Confidence", unit: "", column: "confidence", low: 0, high: 1, lines: [0, 0.5, 1] },
+    { name: "Latency", unit: "ms", column: "latency_ms", low: 0, high: slowest * 1.25, lines: valueLines(slowest * 1.2) },
+  ];
+  return strips.filter((strip) => recording.has(strip.column));
+}
+
+/** A high quantile of the known values, so that one odd value does not flatten a strip. */
+function highest(values, quantile) {
+  const known = values.filter((value) => Number.isFinite(value)).sort();
+  return known.length ? known[Math.floor((known.length - 1) * quantile)] : 0;
+}
+
+export class StripCharts {
+  /**
+   * @param recording the log.
+   * @param seek called with a time that a person points at.
+   */
+  constructor(recording, seek) {
+    this.recording = recording;
+    this.span = { from: 0, to: Math.max(recording.duration, 1e-3) };
+    this.strips = stripsOf(recording).map((strip) => this.#build(strip, seek));
+    byId("charts").append(...this.strips.map((strip) => strip.root));
+  }
+
+  /** Show a span of time, in seconds. */
+  setSpan(from, to) {
+    if (from === this.span.from && to === this.span.to) return;
+    this.span = { from, to };
+    for (const strip of this.strips) strip.redraw();
+  }
+
+  show(frame) {
+    const x = this.#x(this.recording.time[frame]);
+    for (const strip of this.strips) {
+      const at = x * strip.plot.clientWidth;
+      strip.cursor.style.transform = `translateX(${at}px)`;
+      strip.cursor.style.visibility = x >= 0 && x <= 1 ? "visible" : "hidden";
+      strip.value.textContent = this.#text(strip, strip.column, frame);
+      if (strip.second) strip.secondValue.textContent = this.#secondText(strip, frame);
+    }
+  }
+
+  /** Keep the cursor in place when the strips change their width. */
+  onResize(callback) {
+    new ResizeObserver(callback).observe(byId("charts"));
+  }
+
+  #x(seconds) {
+    return (seconds - this.span.from) / (this.span.to - this.span.from);
+  }
+
+  #text(strip, column, frame) {
+    const value = this.recording.columns[column][frame];
+    const digits = { "°": 1, ms: 1 }[strip.unit] ?? 2;
+    const text = strip.low < 0 ? signed(value, digits) : fixed(value, digits);
+    return strip.unit === "°" ? `${text}°` : `${text} ${strip.unit}`.trim();
+  }
+
+  #secondText(strip, frame) {
+    return this.recording.has(strip.second) ? `\u00b7 drives ${fixed(this.recording.columns[strip.second][frame], 2)}` : "";
+  }
+
+  #build(strip, seek) {
+    const value = element("span", { className: "value" });
+    const secondValue = element("span");
+    const canvas = element("canvas");
+    const cursor = element("div", { className: "cursor" });
+    const hover = element("div", { className: "hover", attributes: { hidden: "" } });
+    const hoverValue = element("div", { className: "hover-value", attributes: { hidden: "" } });
+    const plot = element("div", { className: "chart-plot" }, [canvas, hover, cursor, hoverValue]);
+    const label = element("div", { className: "chart-label" }, [
+      element("span", { className: "name", text: `${strip.name} ` }, [secondValue]),
+      value,
+    ]);
+    const built = { ...strip, root: element("div", { className: "chart" }, [label, plot]), plot, cursor, value, secondValue };
+    built.redraw = sharpCanvas(canvas, (context, width, height) => {
+      context.save();
+      this.#draw(strip, context, width - GUTTER, height);
+      context.restore();
+    });
+    onDrag(plot, (x) => seek(this.#timeAt(x, plot)));
+    this.#followPointer(built, hover, hoverValue);
+    return built;
+  }
+
+  #timeAt(x, plot) {
+    return this.span.from + (x / plot.clientWidth) * (this.span.to - this.span.from);
+  }
+
+  /** A second, thin line under the pointer on every strip, with the value where the pointer is. */
+  #followPointer(strip, hover, hoverValue) {
+    strip.hover = hover;
+    strip.plot.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "touch") return;
+      const x = event.clientX - strip.plot.getBoundingClientRect().left;
+      const seconds = this.#timeAt(x, strip.plot);
+      const frame = this.recording.frameAt(seconds);
+      for (const other of this.strips) {
+        other.hover.hidden = false;
+        other.hover.style.transform = `translateX(${x}px)`;
+      }
+      hoverValue.hidden = false;
+      hoverValue.textContent = `${clock(seconds, 2)}  ${this.#text(strip, strip.column, frame)}`;
+      const left = x + 8 + hoverValue.offsetWidth > strip.plot.clientWidth ? x - 8 - hoverValue.offsetWidth : x + 8;
+      hoverValue.style.transform = `translateX(${left}px)`;
+    });
+    strip.plot.addEventListener("pointerleave", () => {
+      hoverValue.hidden = true;
+      for (const other of this.strips) other.hover.hidden = true;
+    });
+  }
+
+  #draw(strip, context, width, height) {
+    const y = (value) => PAD + (1 - (value - strip.low) / (strip.high - strip.low)) * (height - 2 * PAD);
+    this.#drawLaps(context, width, height);
+    this.#drawGrid(strip, context, width, height, y);
+    context.beginPath();
+    context.rect(0, 0, width, height);
+    context.clip();
+    if (strip.second) this.#curve(context, strip.second, width, y, false, colour("signal-2"));
+    this.#curve(context, strip.column, width, y, strip.held, colour("signal"));
+  }
+
+  /** Lines at round times and values; the values are written in the gutter. */
+  #drawGrid(strip, context, width, height, y) {
+    context.fillStyle = colour("line");
+    const step = timeStep(this.span.to - this.span.from, width / 110);
+    for (let time = Math.ceil(this.span.from / step) * step; time <= this.span.to; time += step) {
+      context.fillRect(Math.round(this.#x(time) * width), 0, 1, height);
+    }
+    for (const value of strip.lines) context.fillRect(0, Math.round(y(value)), width, 1);
+    context.fillStyle = colour("muted");
+    context.font = `10px ${getComputedStyle(byId("charts")).fontFamily}`;
+    context.textBaseline = "middle";
+    for (const value of strip.lines) {
+      context.fillText(strip.low < 0 ? signed(value, 0) : String(value), width + 6, clamp(y(value), 6, height - 6));
+    }
+  }
+
+  #drawLaps(context, width, height) {
+    context.fillStyle = colour("shade");
+    for (const lap of this.recording.laps.filter((each) => each.number % 2 === 1)) {
+      const from = this.#x(lap.start_s) * width;
+      context.fillRect(from, 0, this.#x(lap.end_s) * width - from, height);
+    }
+  }
+
+  /** One curve through every frame of the span; it breaks where frames or values are missing. */
+  #curve(context, column, width, y, held, stroke) {
+    const { recording } = this;
+    const values = recording.columns[column];
+    const first = Math.max(0, recording.frameAt(this.span.from) - 1);
+    const last = Math.min(recording.count - 1, recording.frameAt(this.span.to) + 1);
+    const gap = GAP_PERIODS * recording.period;
+    context.strokeStyle = stroke;
+    context.lineWidth = 1.4;
+    context.lineJoin = "round";
+    context.beginPath();
+    let before = null; // The last point on the curve, or null after a break.
+    for (let i = first; i <= last; i += 1) {
+      if (!Number.isFinite(values[i])) {
+        before = null;
+        continue;
+      }
+      const point = { x: this.#x(recording.time[i]) * width, y: y(values[i]), time: recording.time[i] };
+      if (!before || point.time - before.time > gap) context.moveTo(point.x, point.y);
+      else {
+        if (held) context.lineTo(point.x, before.y);
+        context.lineTo(point.x, point.y);
+      }
+      before = point;
+    }
+    context.stroke();
+  }
+}

@@ -1,0 +1,79 @@
+"""What the list of logs shows of one log: a line that tells runs apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.metrics import Scorecard
+from analysis.replay import iso_utc
+from car.log_reader import CarLog
+
+
+@dataclass(frozen=True)
+class LogCard:
+    """One line of the list. None or empty where the log does not hold it."""
+
+    model: str
+    """Name of the policy: text from outside."""
+    track: str
+    """Name of the track: text from outside."""
+    direction: str
+    """Direction of driving."""
+    started_at: str
+    """Capture of the first frame, ISO 8601, UTC."""
+    duration_s: float
+    """From the first frame to the last."""
+    frames: int
+    """Number of frames."""
+    fps: float | None
+    """Frames per second."""
+    dropped: int
+    """Frames missing in between."""
+    laps: int | None
+    """Completed laps; None where the log holds no progress."""
+    best_lap_s: float | None
+    """The shortest lap."""
+    latency_p50_ms: float | None
+    """Camera to PWM, median."""
+    latency_p99_ms: float | None
+    """Camera to PWM, one in a hundred is slower."""
+    stop_reason: str
+    """Why the run ended, as the log says it: text from outside."""
+    damage: str | None
+    """Why the log ends early."""
+
+
+def log_card(log: CarLog, card: Scorecard) -> LogCard:
+    """Pick the line of the list from a log and its scorecard."""
+    has_progress = bool((log.frames.progress >= 0).any())
+    return LogCard(
+        model=model_name(log),
+        track=str(log.run.get("track") or ""),
+        direction=str(log.run.get("direction") or ""),
+        started_at=iso_utc(int(log.frames.stamp_ns[0])) if card.frames else "",
+        duration_s=card.duration_s,
+        frames=card.frames,
+        fps=card.fps,
+        dropped=card.dropped,
+        laps=len(card.laps) if has_progress else None,
+        best_lap_s=card.best_lap_s,
+        latency_p50_ms=card.latency.p50_ms if card.latency else None,
+        latency_p99_ms=card.latency.p99_ms if card.latency else None,
+        stop_reason=stop_reason(log),
+        damage=log.damage,
+    )
+
+
+def model_name(log: CarLog) -> str:
+    """Return the policy's name, else the name of the log, which begins with it."""
+    name = log.run.get("name")
+    return name if isinstance(name, str) and name else log.name
+
+
+def stop_reason(log: CarLog) -> str:
+    """Return why the run ended: the last stop, else what the log's writer said; empty where nothing does."""
+    for kind in ("stopped", "end"):
+        reasons = [event.text for event in log.events if event.kind == kind and event.text]
+        if reasons:
+            return reasons[-1]
+    return ""

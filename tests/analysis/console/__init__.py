@@ -1,0 +1,1 @@
+"""Tests of the console: its answers by Flask's client, its pages in a real browser."""
