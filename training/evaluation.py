@@ -115,10 +115,10 @@ class Evaluation:
         return min(row.lap_share for row in self.rows)
 
     @property
-    def merit(self) -> tuple[float, float, float]:
-        """Larger is better: laps first, then progress, then speed."""
+    def merit(self) -> tuple[float, float]:
+        """Larger is better: laps first, then progress. Not speed: what is fast by chance is not yet reliable."""
         total = self.total
-        return (total.lap_share, round(total.progress, 1), -(total.mean_lap_s or 0.0))
+        return (total.lap_share, round(total.progress, 1))
 
     def to_data(self) -> dict[str, Any]:
         """Return summaries and single laps as JSON-able data."""

@@ -19,11 +19,10 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
-from training.networks import CameraFeatures, network_spec
+from training.networks import CameraFeatures, CameraPolicy, network_spec
 from training.ppo_config import PpoConfig
 
 EPISODE_WINDOW = 100
@@ -131,7 +130,7 @@ class Learner(PPO):
         """
         spec = network_spec(network)
         super().__init__(
-            policy=ActorCriticPolicy,
+            policy=CameraPolicy,
             env=env,
             learning_rate=_linear(config.learning_rate, config.learning_rate_end),
             n_steps=config.rollout_steps,

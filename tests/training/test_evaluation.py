@@ -118,14 +118,15 @@ def test_straights_are_straight_and_trimmed() -> None:
         assert last > first
 
 
-def test_merit_counts_laps_before_progress_before_speed() -> None:
+def test_merit_counts_laps_before_progress_and_not_speed() -> None:
     lap = Lap("t", "clockwise", "lap_complete", 100.0, 20.0, 0.1, 0.01, 1.0)
     crash = replace(lap, status="off_track", progress=90.0)
     early = replace(crash, progress=10.0)
-    ordered = [(crash, early), (crash, crash), (lap, early), (lap, crash), (lap, replace(lap, seconds=19.0))]
+    ordered = [(crash, early), (crash, crash), (lap, early), (lap, crash), (lap, lap)]
     merits = [Evaluation(laps).merit for laps in ordered]
     assert merits == sorted(merits)
     assert len(set(merits)) == len(merits)
+    assert Evaluation((lap, replace(lap, seconds=19.0))).merit == merits[-1]
 
 
 def test_a_track_that_does_not_exist_is_answered_with_the_nearest() -> None:

@@ -17,9 +17,7 @@ from training.learner import Learner
 from training.ppo_config import PpoConfig
 from training.snapshots import TrainingState, load_snapshot, save_snapshot
 
-STATE = TrainingState(
-    steps=16, updates=2, seconds=1.5, entropy_weight=0.02, passes=1, best_merit=[0.5, 60.0, -9.0]
-)
+STATE = TrainingState(steps=16, updates=2, seconds=1.5, entropy_weight=0.02, passes=1, best_merit=[0.5, 60.0])
 
 
 def _learner(seed: int, network: str = "small") -> Learner:
