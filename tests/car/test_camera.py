@@ -24,7 +24,7 @@ def make_video(path: Path, *, frames: int = 5, size: tuple[int, int] = (320, 240
 
 def read(camera: VideoCamera, count: int) -> list[tuple[int, int]]:
     """Return brightness and stamp of `count` frames."""
-    found = []
+    found: list[tuple[int, int]] = []
     while len(found) < count:
         frame = camera.read()
         if frame is not None:

@@ -107,9 +107,8 @@ def test_stacked_frames_come_oldest_first_and_the_first_stands_in_for_the_past(
 
     monkeypatch.setattr(Policy, "act", spy)
     for shade in (10, 20, 30):
-        grey = cv2.imencode(".png", np.full((120, 160, 3), shade, dtype=np.uint8))[1]
-        picture = cv2.imencode(".jpg", cv2.imdecode(grey, cv2.IMREAD_COLOR))[1].tobytes()
-        frames.offer(picture, clock.wall_ns())
+        picture = np.full((120, 160, 3), shade, dtype=np.uint8)
+        frames.offer(cv2.imencode(".jpg", picture)[1].tobytes(), clock.wall_ns())
     assert seen == [[10, 10, 10], [10, 10, 20], [10, 20, 30]]
 
 
@@ -129,11 +128,7 @@ def test_the_history_holds_the_last_commands_newest_last(
     decisions = [frames.offer(jpeg(seed), clock.wall_ns()) for seed in range(3)]
     commands = [command_from_output(default_action_space(), d.output) for d in decisions if d is not None]
     assert np.all(seen[0] == 0.0)
-    newest = [
-        [commands[0].steering_rad, commands[0].speed_mps],
-        [commands[1].steering_rad, commands[1].speed_mps],
-    ]
-    assert np.allclose(seen[2], newest)
+    assert np.allclose(seen[2], [[command.steering_rad, command.speed_mps] for command in commands[:2]])
 
 
 def test_an_output_that_is_not_finite_is_no_command() -> None:

@@ -14,6 +14,7 @@ from car.node_graph import (
     GRAPHS,
     INFERENCE,
     GraphNode,
+    Value,
     arguments_of,
     graph_called,
     ros_arguments,
@@ -41,13 +42,18 @@ def test_the_simulated_car_does_not_touch_the_real_chip() -> None:
 
 
 def test_values_survive_the_way_through_ros_2s_yaml() -> None:
-    given = {"policy": "/runs/my policy/2018", "deadline_s": 1, "auto_arm": True, "calibration": "no"}
+    given: dict[str, Value] = {
+        "policy": "/runs/my policy/2018",
+        "deadline_s": 1,
+        "auto_arm": True,
+        "calibration": "no",
+    }
     words = ros_arguments(DRIVE, given)
     read = {}
     for word in words[words.index("-p") + 1 :: 2]:
         name, _, value = word.partition(":=")
         read[name] = yaml.safe_load(value)
-    assert read["policy"] == "/runs/my policy/2018"
+    assert read["policy"] == path
     assert read["calibration"] == "no"
     assert read["auto_arm"] is True
     assert read["deadline_s"] == 1.0

@@ -14,8 +14,20 @@ import pytest
 
 from car.process_group import ProcessGroup
 
-POLITE = "import time\nprint('up', flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('bye')"
-DEAF = "import signal, time\nsignal.signal(2, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)"
+POLITE = """
+import time
+try:
+    print("up", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("bye")
+"""
+DEAF = """
+import signal, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print("up", flush=True)
+time.sleep(60)
+"""
 
 
 def start(group: ProcessGroup, name: str, program: str) -> None:
