@@ -42,12 +42,8 @@ def test_the_simulated_car_does_not_touch_the_real_chip() -> None:
 
 
 def test_values_survive_the_way_through_ros_2s_yaml() -> None:
-    given: dict[str, Value] = {
-        "policy": "/runs/my policy/2018",
-        "deadline_s": 1,
-        "auto_arm": True,
-        "calibration": "no",
-    }
+    path = "/runs/my policy/2018"
+    given: dict[str, Value] = {"policy": path, "deadline_s": 1, "auto_arm": True, "calibration": "no"}
     words = ros_arguments(DRIVE, given)
     read = {}
     for word in words[words.index("-p") + 1 :: 2]:
