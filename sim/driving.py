@@ -85,6 +85,8 @@ class DrivingBatch:
         """
         self.simulator.step(self.commands(actions))
         pictures = self.simulator.look()[:, None]
+        lost = self.simulator.lost
+        pictures[lost] = self.observations[lost, -1:]
         self.observations = (
             pictures if self.frames == 1 else np.concatenate([self.observations[:, 1:], pictures], axis=1)
         )

@@ -156,6 +156,8 @@ class SimulatedCar:
         if int(place["status"][0]) == LAP_COMPLETE:
             self._laps += 1
             self._last_lap_s, self._lap_s = self._lap_s, 0.0
-            place["travelled_m"][0] -= self._simulator.route_of(0).length_m
+            length_m = self._simulator.route_of(0).length_m
+            place["travelled_m"][0] -= length_m
+            place["progress"][0] = 100.0 * place["travelled_m"][0] / length_m
         if int(place["status"][0]) != OFF_TRACK:
             place["status"][0] = IN_PROGRESS

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from car.errors import Sim2RaceError, unknown_name
 from sim.camera import Mount, camera_named
+from sim.chance import uniform
 from sim.crew import Crew
 from sim.eyes import Eyes
 from sim.motion import (
@@ -61,6 +62,8 @@ class SimConfig:
     """Vehicle preset: real-car, aws-v4, aws-v5 or ideal."""
     vary_vehicle: bool = True
     """Draw every episode's car within the preset's spread."""
+    vehicle_spread: tuple[tuple[str, float], ...] = ()
+    """Further half widths to draw every episode's car within, such as friction 0.2 mass_kg 0.1."""
     camera: str = "aws"
     """Camera preset: aws or deepracer-wide."""
     control_rate_hz: float = 30.0
@@ -93,6 +96,7 @@ class Simulator:
         states: `STATE_DTYPE` (N,), poses and velocities.
         places: `PLACE_DTYPE` (N,), places on the track and the course of the episode.
         rewards: float32 (N,), of the last step.
+        lost: bool (N,), whose picture of the last step never arrives.
 
     Raises:
         UnknownNameError: a track, direction, preset or noise level does not exist.
@@ -125,6 +129,8 @@ class Simulator:
         self._since_redraw_s = np.zeros(n_cars, np.float64)
         self._redraws = np.zeros(n_cars, np.int64)
         self._grain = np.zeros(n_cars, np.int64)
+        self._keys = np.zeros(n_cars, np.uint64)
+        self.lost: npt.NDArray[np.bool_] = np.zeros(n_cars, np.bool_)
         self.reset()
 
     @property
@@ -166,7 +172,7 @@ class Simulator:
         self._commands[:, 0] = commands
         table = self._table
         tables = (
-            self.states, self._parameters, self.places, self._commands, self._parameters["latency_s"],
+            self.states, self._parameters, self.places, self._commands, self._latencies_s(),
             table.rows, table.starts, table.counts, table.lengths_m, self.dt_s, self.config.max_episode_s,
         )  # fmt: skip
         self._crew.share(lambda first, last: step_batch(first, last, *tables), self.n_cars)
@@ -174,6 +180,7 @@ class Simulator:
             car = int(np.argmin(np.isfinite(self.states["x_m"])))
             raise Sim2RaceError(f"Car {car} reached an impossible state: {self.states[car]}.")
         self._grain = (self._grain + 104_729) % NOISE_SIZE
+        self.lost = uniform(self._keys, self.places["steps"], 1) < self._parameters["frame_loss"]
         self._reward()
         if self.config.redraw_every_s > 0.0:
             self._since_redraw_s += self.dt_s
@@ -221,6 +228,11 @@ class Simulator:
         """Return the track that a car drives, in its direction."""
         return self.routes[int(self.places["route"][car])]
 
+    def _latencies_s(self) -> npt.NDArray[np.float64]:
+        """Return this step's time from picture to servo for every car."""
+        jitter = self._parameters["latency_jitter_s"] * (2 * uniform(self._keys, self.places["steps"], 0) - 1)
+        return np.maximum(self._parameters["latency_s"] + jitter, 0.0)
+
     def _generator(self, car: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, car, int(self._episodes[car]), purpose])
 
@@ -232,9 +244,12 @@ class Simulator:
         self.places[car] = np.zeros((), PLACE_DTYPE)
         self.places["route"][car], self.places["status"][car] = route, IN_PROGRESS
         config = self.config
-        parameters = draw_parameters(config.vehicle, generator, spread=config.vary_vehicle)
+        parameters = draw_parameters(
+            config.vehicle, generator, spread=config.vary_vehicle, also=dict(config.vehicle_spread)
+        )
         self._parameters[car] = parameter_row(parameters)
         self._grain[car] = generator.integers(NOISE_SIZE)
+        self._keys[car] = generator.integers(2**63)
         arc, share, askew, speed = 0.0, 0.0, 0.0, 0.0
         track = self.routes[route]
         if config.start == "anywhere":

@@ -3,8 +3,10 @@
 Axes are REP 103: x forward, y left, z up, yaw and steering positive to the left. The body point is
 midway between the axles, as in the reference simulator. Model, per car and substep:
 
-* steering: the command, clipped to lock, bent by gain and trim, reaches the wheels through a transport
-  delay (see `sim.simulator`), a rate limit and a first-order lag;
+* steering: the command reaches the wheels through a transport delay (see `sim.simulator`), the servo's
+  curve (bent, lopsided, off centre; a calibrated car undoes it up to lock), a rate limit and a
+  first-order lag;
+* motor: a dead band, first-order lags, limits of acceleration and braking, a battery that scales speed;
 * Ackermann: both front wheels point at one turning centre on the rear axle,
   ``tan(delta_left) = L / (L / tan(delta) - W / 2)``, and likewise with + for the right one;
 * tyres: ``F_y = -D sin(C atan(B alpha))`` (Pacejka, Tire and Vehicle Dynamics, 3rd ed., eq. 4.49 with
@@ -19,6 +21,7 @@ So the turning radius grows with speed, and a late command overshoots: what the 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -47,18 +50,26 @@ class VehicleParameters:
     """Inertia about the vertical axis."""
     mass_height_m: float = 0.055
     """Height of the centre of mass above the floor."""
-    steering_lock_rad: float = math.radians(15.0)
-    """Largest effective wheel angle to either side."""
+    steering_curve_deg: tuple[float, ...] = tuple(30.0 * step / 4 for step in range(-4, 5))
+    """Effective wheel angle at -100, -75, ... +100 % of full deflection; its ends are the lock."""
+    full_deflection_rad: float = math.radians(20.0)
+    """Command that an uncalibrated car turns into 100 %: the community stack's largest angle."""
+    calibrated: float = 1.0
+    """1 if a calibration undoes the curve, so that the car steers what it is asked for; else 0."""
     steering_gain: float = 1.0
-    """Wheel angle over commanded angle, below lock."""
+    """Wheel angle over the angle of the curve: an imperfect calibration."""
     steering_trim_rad: float = 0.0
-    """Wheel angle at a command of zero: a car that was not calibrated."""
+    """Wheel angle added to the curve: an imperfect calibration."""
     steering_lag_s: float = 0.06
     """Time constant of the servo and linkage."""
     steering_rate_radps: float = 6.0
     """Fastest wheel-angle change of the servo."""
     latency_s: float = 0.03
     """From the picture to the first movement of the servo."""
+    latency_jitter_s: float = 0.0
+    """Half width of the latency's change from one picture to the next."""
+    frame_loss: float = 0.0
+    """Share of pictures that never arrive; the one before them is decided on again."""
     speed_lag_s: float = 0.8
     """Time constant of speed towards the command when accelerating."""
     braking_lag_s: float = 0.5
@@ -69,6 +80,8 @@ class VehicleParameters:
     """Largest deceleration."""
     speed_gain: float = 1.0
     """Speed reached over speed commanded: battery and surface."""
+    slowest_mps: float = 0.0
+    """Commands below this do not turn the motor: its dead band."""
     friction: float = 0.75
     """Peak tyre friction coefficient on vinyl or carpet."""
     tyre_stiffness: float = 9.0
@@ -85,38 +98,32 @@ class VehicleParameters:
     """Time constant of roll and pitch."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class VehicleSpread:
-    """Half widths of the uniform spread drawn per episode; zero means that the value is fixed."""
+Spread = Mapping[str, float]
+"""Half widths of the uniform spread drawn per episode, by name of the parameter; others are fixed."""
 
-    steering_gain: float = 0.0
-    steering_trim_rad: float = 0.0
-    steering_lag_s: float = 0.0
-    latency_s: float = 0.0
-    speed_lag_s: float = 0.0
-    speed_gain: float = 0.0
-    friction: float = 0.0
+# Measured on a physical car by optical tracking, 0.55 to 0.9 m/s; which side is which was not recorded.
+MEASURED_CURVE_DEG = (-15.6, -14.5, -12.0, -7.0, -0.7, 4.0, 8.1, 12.2, 14.9)
+_REAL_SPREAD: Spread = {
+    "steering_gain": 0.08,
+    "steering_trim_rad": math.radians(0.7),
+    "steering_lag_s": 0.02,
+    "latency_s": 0.015,
+    "latency_jitter_s": 0.0,
+    "speed_lag_s": 0.2,
+    "speed_gain": 0.08,
+    "friction": 0.12,
+}
+_REAL = VehicleParameters(steering_curve_deg=MEASURED_CURVE_DEG, slowest_mps=0.3)
 
-
-VEHICLES: dict[str, tuple[VehicleParameters, VehicleSpread]] = {
-    # Lock, speed lag: measured on a physical car (about 15 degrees, 0.7 to 1.0 s to 63 % of speed).
-    "real-car": (
-        VehicleParameters(),
-        VehicleSpread(
-            steering_gain=0.08,
-            steering_trim_rad=math.radians(0.7),
-            steering_lag_s=0.02,
-            latency_s=0.015,
-            speed_lag_s=0.2,
-            speed_gain=0.08,
-            friction=0.12,
-        ),
-    ),
+VEHICLES: dict[str, tuple[VehicleParameters, Spread]] = {
+    # Curve, lock and speed lag: measured on a physical car (0.7 to 1.0 s to 63 % of speed).
+    "real-car": (_REAL, _REAL_SPREAD),
+    # The same car as the community stack drives it: the largest angle is full lock, the curve stays bent.
+    "real-car-uncalibrated": (replace(_REAL, calibrated=0.0), _REAL_SPREAD),
     # Fitted to recorded drives of the reference simulator: 0.5 s steering lag, 0.69 of the ideal
     # curvature, 3 m/s2. Both hinges of that car take the same angle, hence the small lever arm.
     "aws-v4": (
         VehicleParameters(
-            steering_lock_rad=math.radians(30.0),
             steering_gain=0.69,
             steering_lag_s=0.5,
             steering_rate_radps=100.0,
@@ -128,11 +135,10 @@ VEHICLES: dict[str, tuple[VehicleParameters, VehicleSpread]] = {
             roll_rad_per_mps2=0.0,
             pitch_rad_per_mps2=0.0,
         ),
-        VehicleSpread(),
+        {},
     ),
     "aws-v5": (
         VehicleParameters(
-            steering_lock_rad=math.radians(30.0),
             steering_gain=0.6,
             steering_lag_s=0.12,
             steering_rate_radps=100.0,
@@ -146,11 +152,10 @@ VEHICLES: dict[str, tuple[VehicleParameters, VehicleSpread]] = {
             roll_rad_per_mps2=0.0,
             pitch_rad_per_mps2=0.0,
         ),
-        VehicleSpread(),
+        {},
     ),
     "ideal": (
         VehicleParameters(
-            steering_lock_rad=math.radians(30.0),
             steering_lag_s=0.0,
             steering_rate_radps=1_000.0,
             latency_s=0.0,
@@ -162,11 +167,19 @@ VEHICLES: dict[str, tuple[VehicleParameters, VehicleSpread]] = {
             roll_rad_per_mps2=0.0,
             pitch_rad_per_mps2=0.0,
         ),
-        VehicleSpread(),
+        {},
     ),
 }
 
-PARAMETER_DTYPE = np.dtype([(field.name, np.float64) for field in fields(VehicleParameters)])
+CURVE_POINTS = 9
+PARAMETER_DTYPE = np.dtype(
+    [
+        (field.name, np.float64, (CURVE_POINTS,))
+        if field.name == "steering_curve_deg"
+        else (field.name, np.float64)
+        for field in fields(VehicleParameters)
+    ]
+)
 STATE_DTYPE = np.dtype(
     [
         (name, np.float64)
@@ -187,7 +200,7 @@ STATE_DTYPE = np.dtype(
 )
 
 
-def vehicle_named(name: str) -> tuple[VehicleParameters, VehicleSpread]:
+def vehicle_named(name: str) -> tuple[VehicleParameters, Spread]:
     """Return a preset and its spread.
 
     Raises:
@@ -198,19 +211,41 @@ def vehicle_named(name: str) -> tuple[VehicleParameters, VehicleSpread]:
     return VEHICLES[name]
 
 
-def draw_parameters(name: str, generator: np.random.Generator, *, spread: bool) -> VehicleParameters:
-    """Draw a car of a preset: the preset itself, or one within its spread."""
-    nominal, width = vehicle_named(name)
-    if not spread:
-        return nominal
+def draw_parameters(
+    name: str, generator: np.random.Generator, *, spread: bool, also: Spread | None = None
+) -> VehicleParameters:
+    """Draw a car of a preset: the preset itself, or one within its spread.
+
+    Args:
+        name: name of the preset.
+        generator: source of the draw.
+        spread: whether the preset's own spread applies.
+        also: half widths that add to the preset's spread or replace it, parameter by parameter.
+
+    Raises:
+        UnknownNameError: no preset or no parameter has that name.
+    """
+    nominal, own = vehicle_named(name)
+    widths = {**(own if spread else {}), **(also or {})}
+    for parameter in widths:
+        if parameter not in _DRAWABLE:
+            raise unknown_name("vehicle parameter", parameter, _DRAWABLE)
     draws = {
-        field.name: getattr(nominal, field.name) + getattr(width, field.name) * generator.uniform(-1.0, 1.0)
-        for field in fields(width)
+        parameter: getattr(nominal, parameter) + width * generator.uniform(-1.0, 1.0)
+        for parameter, width in widths.items()
     }
-    return replace(nominal, **draws)
+    limited = {
+        parameter: max(value, 0.0) if parameter not in _SIGNED else value
+        for parameter, value in draws.items()
+    }
+    return replace(nominal, **limited)
 
 
-def parameter_row(parameters: VehicleParameters) -> tuple[float, ...]:
+_SIGNED = ("steering_trim_rad",)
+_DRAWABLE = tuple(field.name for field in fields(VehicleParameters) if field.name != "steering_curve_deg")
+
+
+def parameter_row(parameters: VehicleParameters) -> tuple[Any, ...]:
     """Return the parameters as a row of a `PARAMETER_DTYPE` array."""
     return tuple(getattr(parameters, field.name) for field in fields(parameters))
 
@@ -225,18 +260,33 @@ def ackermann_angles(steering_rad: float, wheelbase_m: float, track_width_m: flo
 
 
 @njit(cache=True)
+def _wheel_target(parameters: Any, steering_command_rad: float) -> float:
+    """Return where a steering command sends the wheels: along the servo's curve, or what was asked for."""
+    curve = parameters.steering_curve_deg
+    angle = steering_command_rad
+    if parameters.calibrated < 0.5:
+        place = (steering_command_rad / parameters.full_deflection_rad + 1.0) * 0.5 * (CURVE_POINTS - 1)
+        place = min(max(place, 0.0), CURVE_POINTS - 1.0)
+        left = min(int(place), CURVE_POINTS - 2)
+        angle = math.radians(curve[left] + (curve[left + 1] - curve[left]) * (place - left))
+    angle = angle * parameters.steering_gain + parameters.steering_trim_rad
+    limited: float = min(max(angle, math.radians(curve[0])), math.radians(curve[CURVE_POINTS - 1]))
+    return limited
+
+
+@njit(cache=True)
 def _actuate(
     state: Any, parameters: Any, steering_command_rad: float, speed_command_mps: float, dt_s: float
 ) -> float:
     """Move the steering towards its command and return the acceleration that the motor asks for."""
-    lock = parameters.steering_lock_rad
-    target = steering_command_rad * parameters.steering_gain + parameters.steering_trim_rad
-    target = min(max(target, -lock), lock)
+    target = _wheel_target(parameters, steering_command_rad)
     share = 1.0 - math.exp(-dt_s / parameters.steering_lag_s) if parameters.steering_lag_s > 0.0 else 1.0
     step = (target - state.steering_rad) * share
     limit = parameters.steering_rate_radps * dt_s
     state.steering_rad += min(max(step, -limit), limit)
-    error = speed_command_mps * parameters.speed_gain - state.forward_mps
+    moving = speed_command_mps >= parameters.slowest_mps
+    asked_mps = speed_command_mps * parameters.speed_gain if moving else 0.0
+    error = asked_mps - state.forward_mps
     lag = parameters.speed_lag_s if error > 0.0 else parameters.braking_lag_s
     asked = error / max(lag, dt_s)
     limited: float = min(max(asked, -parameters.braking_mps2), parameters.acceleration_mps2)

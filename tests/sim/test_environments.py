@@ -66,6 +66,16 @@ def test_frames_are_stacked_oldest_first_and_a_new_episode_repeats_its_first() -
     assert np.any(observations[0, 0] != observations[0, 2])
 
 
+def test_a_lost_picture_leaves_the_one_before_it() -> None:
+    batch = DrivingBatch(SimConfig(noise="none", start="line"), n_cars=2, seed=0)
+    batch.simulator._parameters["frame_loss"] = [0.0, 1.0]
+    first = batch.observations.copy()
+    for _ in range(15):
+        batch.step(np.array([4, 4]))
+    assert np.any(batch.observations[0] != first[0])
+    np.testing.assert_array_equal(batch.observations[1], first[1])
+
+
 def test_stable_baselines_gets_what_it_bootstraps_from() -> None:
     cars = SimVecEnv(SimConfig(max_episode_s=0.4, noise="low"), 4, 0)
     cars.reset()

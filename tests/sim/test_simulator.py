@@ -122,6 +122,25 @@ def test_a_command_takes_its_latency_to_move_the_wheels() -> None:
     assert moved == [False, False, False, True, True, True]
 
 
+def test_latency_jitters_and_pictures_get_lost_as_often_as_asked() -> None:
+    config = SimConfig(
+        noise="none", vehicle="ideal", vehicle_spread=(("frame_loss", 0.0),), start="line", vary_vehicle=False
+    )
+    simulator = Simulator(config, n_cars=64, seed=0)
+    simulator._parameters["frame_loss"] = 0.25
+    simulator._parameters["latency_s"] = 0.05
+    simulator._parameters["latency_jitter_s"] = 0.02
+    lost, latencies = [], []
+    for _ in range(50):
+        latencies.append(simulator._latencies_s())
+        simulator.step(np.zeros((64, 2)))
+        lost.append(simulator.lost.copy())
+    assert np.mean(lost) == pytest.approx(0.25, abs=0.03)
+    assert np.std(np.mean(lost, axis=1)) > 0.01
+    assert np.min(latencies) == pytest.approx(0.03, abs=0.001)
+    assert np.max(latencies) == pytest.approx(0.07, abs=0.001)
+
+
 def test_the_world_is_redrawn_on_its_schedule_and_not_before() -> None:
     simulator = Simulator(SimConfig(start="line", redraw_every_s=0.5), n_cars=1, seed=0)
     palettes = []

@@ -110,11 +110,48 @@ def test_a_drawn_car_stays_within_its_spread_and_repeats_by_seed() -> None:
     nominal, spread = vehicle_named("real-car")
     drawn = [draw_parameters("real-car", np.random.default_rng(seed), spread=True) for seed in range(50)]
     frictions = [car.friction for car in drawn]
-    assert max(frictions) <= nominal.friction + spread.friction
-    assert min(frictions) >= nominal.friction - spread.friction
+    assert max(frictions) <= nominal.friction + spread["friction"]
+    assert min(frictions) >= nominal.friction - spread["friction"]
     assert len(set(frictions)) == 50
     assert drawn[3] == draw_parameters("real-car", np.random.default_rng(3), spread=True)
     assert draw_parameters("real-car", np.random.default_rng(3), spread=False) == nominal
+
+
+def test_any_parameter_can_be_drawn_within_stated_bounds() -> None:
+    drawn = [
+        draw_parameters("ideal", np.random.default_rng(seed), spread=True, also={"mass_kg": 0.3})
+        for seed in range(40)
+    ]
+    masses = [car.mass_kg for car in drawn]
+    assert 1.2 <= min(masses) < 1.3 < 1.7 < max(masses) <= 1.8
+    assert {car.friction for car in drawn} == {vehicle_named("ideal")[0].friction}
+    with pytest.raises(UnknownNameError, match="Did you mean 'friction'"):
+        draw_parameters("ideal", np.random.default_rng(0), spread=True, also={"fricton": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("percent", "measured_m"),
+    [
+        (-100, 0.593),
+        (-75, 0.637),
+        (-50, 0.780),
+        (-25, 1.348),
+        (25, 2.372),
+        (50, 1.155),
+        (75, 0.761),
+        (100, 0.619),
+    ],
+)
+def test_an_uncalibrated_car_drives_the_measured_circles(percent: int, measured_m: float) -> None:
+    command_rad = percent / 100 * vehicle_named("real-car-uncalibrated")[0].full_deflection_rad
+    state = driven("real-car-uncalibrated", command_rad, 0.7)
+    assert radius_m(state) == pytest.approx(measured_m, rel=0.05)
+    assert math.copysign(1, state["yaw_rate_radps"]) == math.copysign(1, percent)
+
+
+def test_below_its_dead_band_the_motor_stands() -> None:
+    assert driven("real-car", 0.0, 0.25)["forward_mps"] == 0.0
+    assert driven("real-car", 0.0, 0.35)["forward_mps"] > 0.3
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:
