@@ -102,7 +102,7 @@ def write_synthetic_log(
     last_ns = STARTED_NS
     for count, frame in enumerate(synthetic_frames(frames, policy, rate_hz=rate_hz, pictures=pictures)):
         if frame.number not in skip:
-            _write_frame(log, frame, count + 1)
+            write_frame(log, frame, count + 1)
         if count % 75 == 0:
             _write_status(log, frame.stamp_ns)
         last_ns = frame.stamp_ns
@@ -235,7 +235,8 @@ def _encode(image_rgb: NDArray[np.uint8]) -> bytes:
     return bytes(data)
 
 
-def _write_frame(log: LogWriter, frame: SyntheticFrame, count: int) -> None:
+def write_frame(log: LogWriter, frame: SyntheticFrame, count: int) -> None:
+    """Write everything that the nodes say about one frame; `count` is the number of frames so far."""
     inferred_ns = frame.stamp_ns + INFERENCE_DELAY_NS
     source = time_from_ns(frame.stamp_ns)
     _write_ground_truth(log, frame)

@@ -18,6 +18,7 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from car.errors import Sim2RaceError, UnknownNameError
+from car.log_reader import read_log
 from car.log_writer import LogWriter, safe_name
 from car.messages import make, serialize
 from car.topics import DRIVE_REPORT, RL_RESULTS, RUN_INFO
@@ -146,48 +147,68 @@ def test_a_full_disk_ends_the_log_says_so_and_keeps_what_was_written(
     assert (log.path / f"{log.path.name}.mcap").stat().st_size == whole
 
 
-def test_a_killed_writer_has_flushed_all_but_the_last_second(tmp_path: Path) -> None:
-    script = textwrap.dedent(
-        """
-        import sys, time
-        from datetime import datetime
-        from pathlib import Path
-        from car.log_writer import LogWriter
-        from car.messages import make, serialize
-        from car.topics import RUN_INFO
+WRITER = textwrap.dedent(
+    """
+    import resource, sys, time
+    from datetime import datetime
+    from pathlib import Path
+    from car.log_writer import LogWriter
+    from tests.car.logs import synthetic_frames, write_frame
 
-        log = LogWriter(Path(sys.argv[1]), name="killed", started_at=datetime(2026, 8, 1))
-        while True:
-            data = serialize(make(RUN_INFO.type_name, data="x" * 5000), RUN_INFO.type_name)
-            log.write(RUN_INFO.name, time.time_ns(), data)
-            print(time.time_ns(), flush=True)
-            time.sleep(0.01)
-        """
+    if len(sys.argv) > 2:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+    log = LogWriter(Path(sys.argv[1]), name="killed", started_at=datetime(2026, 8, 1))
+    for frame in synthetic_frames(100_000, pictures=30):
+        write_frame(log, frame, frame.number + 1)
+        print(frame.number, log.failure, flush=True)
+        if log.failure:
+            log.close()
+            print(log.written, log.dropped, flush=True)
+            break
+        time.sleep(0.01)
+    """
+)
+
+
+def _start_writer(folder: Path, *limits: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), *limits],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+
+
+def test_a_killed_writer_leaves_a_log_up_to_the_last_second(tmp_path: Path) -> None:
+    process = _start_writer(tmp_path)
     assert process.stdout is not None
-    first_ns = int(process.stdout.readline())
-    time.sleep(2.5)
+    process.stdout.readline()
+    time.sleep(2.0)
     os.kill(process.pid, signal.SIGKILL)
-    last_ns = int(process.stdout.read().split()[-1])
+    last_number = int(process.stdout.read().split("\n")[-2].split()[0])
     process.wait()
-    data = next(tmp_path.glob("killed-*/*.mcap")).read_bytes()
-    assert last_ns - first_ns > 2e9
-    recovered_ns = _last_stamp_ns(data)
-    assert (last_ns - recovered_ns) / 1e9 < 1.0
+    log = read_log(next(tmp_path.glob("killed-*")))
+    assert last_number > 100
+    # A frame takes a hundredth of a second or more, so that a second is at most a hundred of them.
+    assert last_number - 100 <= len(log.frames) <= last_number + 2
+    assert list(log.frames.frame_number) == list(range(len(log.frames)))
+    assert log.jpeg(len(log.frames) - 1).endswith(b"\xff\xd9")
+    assert log.damage is not None
 
 
-def _last_stamp_ns(data: bytes) -> int:
-    """Return the end time of the last chunk, by walking the MCAP records up to the cut."""
-    offset, last_ns = 8, 0
-    while offset + 9 <= len(data):
-        size = int.from_bytes(data[offset + 1 : offset + 9], "little")
-        if data[offset] == 0x06 and offset + 9 + size <= len(data):
-            last_ns = int.from_bytes(data[offset + 17 : offset + 25], "little")
-        offset += 9 + size
-    return last_ns
+def test_a_disk_that_fills_up_leaves_a_log_up_to_there(tmp_path: Path) -> None:
+    process = _start_writer(tmp_path, "400000")
+    output, _ = process.communicate(timeout=60)
+    lines = output.strip().split("\n")
+    assert process.returncode == 0
+    assert "File too large" in lines[-2]
+    written, dropped = (int(count) for count in lines[-1].split())
+    assert dropped > 0
+    log = read_log(next(tmp_path.glob("killed-*")))
+    assert log.damage is not None
+    # Five messages a frame; the chunk that did not fit is read as far as it went.
+    assert written / 5 <= len(log.frames) <= (written + dropped) / 5
+    assert log.jpeg(len(log.frames) - 1).endswith(b"\xff\xd9")
 
 
 def _wait_until(is_so: object) -> None:
