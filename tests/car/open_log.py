@@ -1,6 +1,6 @@
 """Measure how long a ten-minute log takes to open: `python -m tests.car.open_log`.
 
-Writes a log of 18 000 frames with every topic of a drive, as the nodes would, and opens it in a fresh process.
+Writes a log of 18 000 frames with every topic of a drive, as the nodes would, and opens it in a new process.
 """
 
 from __future__ import annotations
