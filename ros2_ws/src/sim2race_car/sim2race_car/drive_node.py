@@ -24,7 +24,8 @@ from car.drive import DriveController, DriveReport
 from car.errors import Sim2RaceError
 from car.inference import command_from_output
 from car.policy import Policy
-from car.pwm import SysfsPwm
+from car.pwm import Pwm
+from car.pwm_guard import GuardedPwm
 from car.topics import (
     AUTO_DRIVE,
     DRIVE_REPORT,
@@ -63,9 +64,10 @@ class DriveNode(Node):
         calibration = self.declare_parameter("calibration", "").value
         self._speed_limit_mps: float = self.declare_parameter("speed_limit_mps", 4.0).value
         self._inferred_ns: OrderedDict[int, int] = OrderedDict()
+        units = load_calibration(Path(calibration)) if calibration else default_calibration()
         self.controller = DriveController(
-            load_calibration(Path(calibration)) if calibration else default_calibration(),
-            _open_pwm(Path(self.declare_parameter("pwm_root", "/sys/class/pwm").value)),
+            units,
+            _open_pwm(Path(self.declare_parameter("pwm_root", "/sys/class/pwm").value), units.neutral),
             SystemClock(),
             deadline_s=self.declare_parameter("deadline_s", 0.1).value,
             max_frame_age_s=self.declare_parameter("max_frame_age_s", 0.1).value,
@@ -150,7 +152,7 @@ class DriveNode(Node):
         return response
 
 
-def _open_pwm(root: Path) -> SysfsPwm:
+def _open_pwm(root: Path, neutral: Pwm) -> GuardedPwm:
     """Open the PWM chip; after boot its driver, and in simulation the car that brings it, may come late.
 
     Raises:
@@ -159,9 +161,9 @@ def _open_pwm(root: Path) -> SysfsPwm:
     end_s = time.monotonic() + PWM_DEADLINE_S
     while time.monotonic() < end_s:
         with contextlib.suppress(Sim2RaceError):
-            return SysfsPwm(root)
+            return GuardedPwm(root, neutral)
         time.sleep(0.1)
-    return SysfsPwm(root)
+    return GuardedPwm(root, neutral)
 
 
 def main() -> None:

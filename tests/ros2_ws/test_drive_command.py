@@ -1,0 +1,174 @@
+"""The whole graph in its own processes: it drives, and however it ends, neutral is left and nobody else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from car.calibration import default_calibration
+from car.errors import Sim2RaceError
+from car.log_reader import read_log
+from car.pwm import MOTOR_CHANNEL, STEERING_CHANNEL
+from sim2race_car.drive_command import DriveConfig, drive
+from tests.car.policies import save_policy
+
+NEUTRAL = default_calibration().neutral
+START_DEADLINE_S = 90.0
+"""A first start compiles the simulator."""
+
+
+@pytest.fixture
+def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
+    return save_policy(tmp_path / "policy.onnx")
+
+
+def wait_until(is_done: Callable[[], object], deadline_s: float) -> float:
+    """Wait, and return how long it took."""
+    started_s = time.monotonic()
+    while not is_done():
+        assert time.monotonic() - started_s < deadline_s, f"not within {deadline_s} s"
+        time.sleep(0.002)
+    return time.monotonic() - started_s
+
+
+class Run:
+    """`sim2race drive` in a process of its own, driving; its pulses stay readable when its folder is gone."""
+
+    def __init__(self, policy: Path) -> None:
+        folder = policy.parent
+        self.output = folder / "output.txt"
+        command = [sys.executable, "-m", "sim2race", "drive", "--policy", str(policy), "--laps", "0"]
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*command, "--logs", str(folder / "logs"), "--noise", "none"],
+                env=os.environ | {"TMPDIR": str(folder), "COLUMNS": "200"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._folder = folder
+        self._pulses: list[int] = []
+        wait_until(self._can_read_pulses, START_DEADLINE_S)
+        self.children: list[psutil.Process] = []
+        wait_until(lambda: self.motor_ns() not in (0, NEUTRAL.motor_ns), START_DEADLINE_S)
+        self.children = psutil.Process(self.process.pid).children(recursive=True)
+
+    def _can_read_pulses(self) -> bool:
+        assert self.process.poll() is None, self.output.read_text()
+        paths = [
+            path
+            for channel in (MOTOR_CHANNEL, STEERING_CHANNEL)
+            for path in self._folder.glob(f"sim2race-drive-*/pwm/pwmchip0/pwm{channel}/duty_cycle")
+        ]
+        if len(paths) == 2:
+            self._pulses = [os.open(path, os.O_RDONLY) for path in paths]
+        return len(paths) == 2
+
+    def motor_ns(self) -> int:
+        """Return the pulse that the motor obeys."""
+        return int(os.pread(self._pulses[0], 32, 0).split(b"\n")[0])
+
+    def is_neutral(self) -> bool:
+        """Say whether both pulses are neutral."""
+        steering_ns = int(os.pread(self._pulses[1], 32, 0).split(b"\n")[0])
+        return (self.motor_ns(), steering_ns) == (NEUTRAL.motor_ns, NEUTRAL.steering_ns)
+
+    def child(self, module: str) -> psutil.Process:
+        """Return the process of a node."""
+        (found,) = (child for child in self.children if module in child.cmdline())
+        return found
+
+    def everybody_has_gone(self) -> bool:
+        """Say whether no process of the run is left."""
+        return not any(child.is_running() and child.status() != "zombie" for child in self.children)
+
+    def close(self) -> None:
+        """End what is left, whatever the test did."""
+        self.process.kill()
+        self.process.wait()
+        psutil.wait_procs(self.children, timeout=10.0)
+        for descriptor in self._pulses:
+            os.close(descriptor)
+
+
+@pytest.fixture
+def run(policy: Path) -> Iterator[Run]:
+    made = Run(policy)
+    yield made
+    made.close()
+
+
+def test_a_drive_is_counted_logged_and_leaves_neutral_and_nobody_behind(policy: Path) -> None:
+    logs = policy.parent / "logs"
+    summary = drive(DriveConfig(policy, laps=0, duration_s=3.0, noise="none", logs=logs))
+    assert summary.succeeded
+    assert summary.ended == "3 s are over"
+    assert summary.last_pwm_is_neutral
+    assert summary.frames_acted > 30
+    assert summary.frames_published >= summary.frames_acted - 1
+    assert summary.latency is not None
+    assert 0.5 < summary.latency.p50_ms <= summary.latency.p99_ms <= summary.latency.max_ms
+    assert psutil.Process().children(recursive=True) == []
+    assert "ROS_DOMAIN_ID" not in os.environ
+
+    assert summary.log is not None
+    log = read_log(summary.log)
+    assert log.damage is None
+    driven = log.frames.written_ns > 0
+    assert driven.sum() >= summary.frames_acted
+    assert (log.frames.inferred_ns[driven] <= log.frames.written_ns[driven]).all()
+    assert (log.frames.inferred_ns[driven] > log.frames.stamp_ns[driven]).all()
+    assert (log.frames.true_speed_mps[driven] > 0.05).any()
+    assert log.events[-1].text != ""
+
+
+def test_ctrl_c_leaves_neutral_and_nobody_behind(run: Run) -> None:
+    run.process.send_signal(signal.SIGINT)
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(30.0) == 130
+    assert run.is_neutral()
+    assert run.everybody_has_gone()
+    assert "interrupted" in run.output.read_text()
+    assert list(run.output.parent.glob("sim2race-drive-*")) == []
+
+
+def test_a_killed_inference_stops_the_car_at_once_and_is_named(run: Run) -> None:
+    run.child("sim2race_car.inference_node").kill()
+    assert wait_until(run.is_neutral, 5.0) < 1.0
+    assert run.process.wait(30.0) == 1
+    assert "inference_node was ended by SIGKILL" in run.output.read_text()
+    assert run.is_neutral()
+    assert run.everybody_has_gone()
+
+
+def test_a_killed_drive_node_leaves_neutral(run: Run) -> None:
+    run.child("sim2race_car.drive_node").kill()
+    wait_until(run.is_neutral, 5.0)
+    assert run.process.wait(30.0) == 1
+    assert run.everybody_has_gone()
+
+
+def test_the_nodes_of_a_killed_command_stop_the_car_and_end(run: Run) -> None:
+    run.process.kill()
+    wait_until(run.is_neutral, 5.0)
+    wait_until(run.everybody_has_gone, 15.0)
+    assert run.is_neutral()
+
+
+def test_what_a_node_refuses_is_said_in_its_own_words(policy: Path) -> None:
+    with pytest.raises(Sim2RaceError, match="Did you mean 'forever-raceway'"):
+        drive(DriveConfig(policy, track="forever-racway", logs=policy.parent / "logs"))
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_a_missing_policy_starts_nothing(tmp_path: Path) -> None:
+    with pytest.raises(Sim2RaceError, match="does not exist"):
+        drive(DriveConfig(tmp_path / "none.onnx"))
