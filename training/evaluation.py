@@ -116,7 +116,7 @@ class Evaluation:
 
     @property
     def merit(self) -> tuple[float, float]:
-        """Larger is better: laps first, then progress. Not speed: what is fast by chance is not yet reliable."""
+        """Larger is better: laps first, then progress. Not speed: fast by chance is not yet reliable."""
         total = self.total
         return (total.lap_share, round(total.progress, 1))
 

@@ -109,6 +109,8 @@ class CameraFeatures(BaseFeaturesExtractor):
         self.map_shape: tuple[int, int, int] = (last_map.shape[1], last_map.shape[2], last_map.shape[3])
         """Channels, height and width of the last activations: the resolution of the heat map."""
         self.dense = nn.Linear(last_map.numel() + history_size, spec.dense)
+        self.bfloat16_gradients = False
+        """Whether gradients are computed through bfloat16; driving and export stay in float32."""
 
     def activations(self, frames: Tensor) -> Tensor:
         """Return the activations of the last convolution, float32 (N, C, h, w).
@@ -128,9 +130,12 @@ class CameraFeatures(BaseFeaturesExtractor):
 
     def forward(self, observations: Tensor | dict[str, Tensor]) -> Tensor:
         """Return the features (N, D) of a batch of observations."""
-        if isinstance(observations, dict):
-            return self.features(self.activations(observations[OBSERVATION_KEY]), observations[HISTORY_KEY])
-        return self.features(self.activations(observations))
+        fast = self.bfloat16_gradients and torch.is_grad_enabled()
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            if isinstance(observations, dict):
+                activations = self.activations(observations[OBSERVATION_KEY])
+                return self.features(activations, observations[HISTORY_KEY]).float()
+            return self.features(self.activations(observations)).float()
 
 
 class CameraPolicy(ActorCriticPolicy):

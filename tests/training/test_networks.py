@@ -35,6 +35,18 @@ def test_pixels_are_scaled_to_one_inside_the_network(name: str) -> None:
     torch.testing.assert_close(network.activations(white), network.convolutions[1:](inside))
 
 
+def test_bfloat16_is_for_gradients_only() -> None:
+    network = CameraFeatures(observation_space(), network="small")
+    frames = torch.randint(0, 256, (4, 1, 120, 160), dtype=torch.uint8)
+    with torch.no_grad():
+        exact = network(frames)
+        network.bfloat16_gradients = True
+        torch.testing.assert_close(network(frames), exact, rtol=0, atol=0)
+    rough = network(frames)
+    assert rough.dtype == torch.float32
+    assert 0 < (rough - exact).abs().max() < 0.02 * exact.abs().max()
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_features_are_one_dense_layer_over_the_flat_activations_and_commands(name: str) -> None:
     network = CameraFeatures(observation_space(frames=2, history=3), network=name)
