@@ -41,6 +41,12 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     ),
     "tracks": Subcommand("sim.tracks_command", "TracksConfig", "List the tracks, or describe one", "sim"),
     "view": Subcommand("sim.view", "ViewConfig", "Pictures of a track: camera sheet, map, lap video", "sim"),
+    "validate": Subcommand(
+        "sim.validate",
+        "ValidateConfig",
+        "Hold the vehicle model to measurements, as tables and a picture",
+        "sim",
+    ),
     "train": Subcommand("training.train", "TrainConfig", "Train a policy in the simulator", "train"),
     "evaluate": Subcommand(
         "training.evaluate", "EvaluateConfig", "Drive a policy greedily, as a table", "train"

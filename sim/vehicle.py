@@ -120,18 +120,22 @@ VEHICLES: dict[str, tuple[VehicleParameters, Spread]] = {
     "real-car": (_REAL, _REAL_SPREAD),
     # The same car as the community stack drives it: the largest angle is full lock, the curve stays bent.
     "real-car-uncalibrated": (replace(_REAL, calibrated=0.0), _REAL_SPREAD),
-    # Fitted to recorded drives of the reference simulator: 0.5 s steering lag, 0.69 of the ideal
-    # curvature, 3 m/s2. Both hinges of that car take the same angle, hence the small lever arm.
+    # Fitted to recorded drives of the reference simulator (`sim2race validate vehicle --trace`). Both
+    # hinges of that car take the same angle and scrub; the gain stands for what that costs.
     "aws-v4": (
         VehicleParameters(
-            steering_gain=0.69,
-            steering_lag_s=0.5,
+            steering_gain=0.63,
+            steering_trim_rad=0.012,
+            steering_lag_s=0.45,
             steering_rate_radps=100.0,
             latency_s=0.0,
-            speed_lag_s=0.12,
-            braking_lag_s=0.2,
-            friction=0.5,
-            tyre_stiffness=20.0,
+            speed_lag_s=0.2,
+            braking_lag_s=0.22,
+            acceleration_mps2=3.75,
+            braking_mps2=3.5,
+            speed_gain=0.98,
+            friction=1.0,
+            tyre_stiffness=24.0,
             roll_rad_per_mps2=0.0,
             pitch_rad_per_mps2=0.0,
         ),
