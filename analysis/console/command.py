@@ -37,7 +37,8 @@ def run(config: ConsoleConfig) -> int:
     try:
         server.serve()
     except KeyboardInterrupt:
-        console.print("Stopped.")
+        pass  # Pressed before the server had begun to wait; while it waits, it ends by itself.
     finally:
         server.close()
+    console.print("Stopped.")
     return 0

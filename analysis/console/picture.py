@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 import tyro
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from analysis.console.browser import CHROMIUM_ARGUMENTS, find_chromium
 from analysis.console.config import ConsoleConfig
@@ -63,26 +63,33 @@ def run(config: PictureConfig) -> int:
     Raises:
         Sim2RaceError: the log cannot be read, Chromium is missing, or the picture cannot be written.
     """
-    moment_s = config.time_s if config.time_s is not None else telling_moment_s(read_log(config.log).frames)
-    console = ConsoleConfig(logs=config.log, port=0)
-    with ConsoleServer(console) as server, sync_playwright() as playwright:
-        entries = server.app.config["LIBRARY"].entries()
-        if not entries:
-            raise Sim2RaceError(f"{config.log} is not a car log.")
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*CHROMIUM_ARGUMENTS])
+        photograph(browser, config)
+        browser.close()
+    print(f"Wrote {config.output}")
+    return 0
+
+
+def photograph(browser: Browser, config: PictureConfig) -> None:
+    """Write the picture with a browser that runs.
+
+    Raises:
+        Sim2RaceError: the log cannot be read, or the picture cannot be written.
+    """
+    moment_s = config.time_s if config.time_s is not None else telling_moment_s(read_log(config.log).frames)
+    with ConsoleServer(ConsoleConfig(logs=config.log, port=0)) as server:
+        (entry,) = server.app.config["LIBRARY"].entries()
         page = browser.new_page(
             viewport={"width": config.width, "height": config.height}, color_scheme=config.theme
         )
-        page.goto(
-            f"{server.url(f'/log/{entries[0].id}')}#t={moment_s:.3f}&heat=hirescam&opacity={config.opacity}"
-        )
+        settings = f"#t={moment_s:.3f}&heat=hirescam&opacity={config.opacity}"
+        page.goto(server.url(f"/log/{entry.id}") + settings)
         # The page says when the frame, and the heat map if there is one, are on the screen.
         page.wait_for_selector("#stage[data-shown='complete']", timeout=_LOAD_MS)
         with atomic_path(config.output) as aside:
             page.screenshot(path=aside)
-        browser.close()
-    print(f"Wrote {config.output}")
-    return 0
+        page.close()
 
 
 if __name__ == "__main__":

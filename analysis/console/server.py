@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
 from flask import Flask
+from waitress import wasyncore
 from waitress.server import create_server
 
 from analysis.console.app import create_app
@@ -24,27 +26,20 @@ class ConsoleServer:
         config: what to serve and where.
 
     Raises:
-        Sim2RaceError: the address cannot be listened on.
+        Sim2RaceError: the folder does not exist, or the address cannot be listened on.
     """
 
     def __init__(self, config: ConsoleConfig) -> None:
         self.app: Flask = create_app(config)
         self._host = config.host
-        try:
-            self._server: Any = create_server(
-                self.app, host=config.host, port=config.port, threads=_THREADS, ident="sim2race"
-            )
-        except OSError as error:
-            raise Sim2RaceError(
-                f"Cannot listen on {config.host}:{config.port}: {error.strerror or error}; "
-                "choose another with --port."
-            ) from error
-        self._thread: threading.Thread | None = None
-
-    @property
-    def port(self) -> int:
+        listening = _listen(config.host, config.port)
+        self.port: int = listening.getsockname()[1]
         """The port that is listened on."""
-        return int(self._server.effective_port)
+        self._sockets: dict[int, Any] = {}
+        self._server: Any = create_server(
+            self.app, map=self._sockets, sockets=[listening], threads=_THREADS, ident="sim2race"
+        )
+        self._thread: threading.Thread | None = None
 
     def url(self, path: str = "/") -> str:
         """Return the address of a page, with the token where one is needed."""
@@ -59,12 +54,19 @@ class ConsoleServer:
 
     def close(self) -> None:
         """Stop serving and free the port."""
-        self._server.close()
-        if self._thread is not None:
-            self._thread.join(timeout=5.0)
+        if self._thread is not None and self._thread.is_alive():
+            # Sockets must be closed by the thread that waits on them.
+            self._server.trigger.pull_trigger(self._close_sockets)
+            self._thread.join()
+        else:
+            self._close_sockets()
+        self._server.task_dispatcher.shutdown()
+
+    def _close_sockets(self) -> None:
+        wasyncore.close_all(self._sockets, ignore_all=True)
 
     def __enter__(self) -> ConsoleServer:
-        self._thread = threading.Thread(target=self._server.run, name="console", daemon=True)
+        self._thread = threading.Thread(target=self.serve, name="console", daemon=True)
         self._thread.start()
         return self
 
@@ -72,3 +74,21 @@ class ConsoleServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on one address.
+
+    Raises:
+        Sim2RaceError: no such address on this machine, or the port is taken.
+    """
+    try:
+        if not 0 <= port < 2**16:
+            raise OverflowError("a port is a number from 0 to 65535")
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address, family=family)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Sim2RaceError(
+            f"Cannot listen on {host}:{port}: {reason}; choose another with --port."
+        ) from error

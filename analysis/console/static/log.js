@@ -66,7 +66,7 @@ class Page {
   applyAddress() {
     const given = readAddress();
     if (given.heat === "off") this.heatOn = false;
-    else if (given.heat in METHODS) Object.assign(this, { heatOn: true }).settings.heat = given.heat;
+    else if (given.heat && Object.hasOwn(METHODS, given.heat)) Object.assign(this, { heatOn: true }).settings.heat = given.heat;
     if (this.recording.actions.some((action) => String(action.index) === given.action)) {
       this.settings.action = given.action;
     }
