@@ -1,13 +1,14 @@
 """Tracks: a closed centre line with a width, sampled finely enough to look everything up.
 
-A track comes from a survey of points (`sim/tracks/*.yaml`) or from a DeepRacer route file (`.npy`, N x 6:
-centre, inner and outer x, y in metres). Both become the same table, about one row per centimetre, in the
-direction of driving: counter-clockwise, or clockwise after `Track.reversed()`.
+A track comes from a survey of points (`sim/tracks/*.yaml`), from a DeepRacer route file (`.npy`, N x 6:
+centre, inner and outer x, y in metres) or from a seed (`sim.random_track`). All become the same table,
+about one row per centimetre, in the direction of driving: counter-clockwise, or clockwise after
+`Track.reversed()`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
 from car.errors import BadFileError, Sim2RaceError, unknown_name
+from sim.random_track import draw_center_line, is_random, parse_random_track
 
 Array = npt.NDArray[np.float64]
 
@@ -46,6 +48,10 @@ class Track:
     """Length of the centre line."""
     clockwise: bool = False
     """Whether the lap runs clockwise."""
+    survey_m: Array | None = None
+    """Centre points of the route file in the order of driving, (W, 2), the first at the start; else None."""
+    surveyed_clockwise: bool = False
+    """Whether the route file itself runs clockwise."""
 
     @property
     def spacing_m(self) -> float:
@@ -107,6 +113,8 @@ class Track:
             right_width_m=self.left_width_m[order],
             length_m=self.length_m,
             clockwise=not self.clockwise,
+            survey_m=None if self.survey_m is None else np.roll(self.survey_m[::-1], 1, axis=0),
+            surveyed_clockwise=self.surveyed_clockwise,
         )
 
 
@@ -116,13 +124,15 @@ def track_names() -> list[str]:
 
 
 def load_track(name_or_path: str | Path, direction: str = "counter-clockwise") -> Track:
-    """Load a built-in track by name, or a DeepRacer route file by path.
+    """Load a built-in track by name, a DeepRacer route file by path, or draw a random track.
 
     Args:
-        name_or_path: a name from `track_names()`, or a path that ends in `.npy`.
+        name_or_path: a name from `track_names()`, a path that ends in `.npy`, or a random track such as
+            `random:seed=7,width=0.76,length=25,radius=0.5` (what is left out is the default).
         direction: one of `DIRECTIONS`.
 
     Raises:
+        Sim2RaceError: a random track asks for what does not exist or cannot be.
         UnknownNameError: no track or direction has that name.
         BadFileError: the file is missing, truncated or not a closed N x 6 survey.
     """
@@ -133,8 +143,10 @@ def load_track(name_or_path: str | Path, direction: str = "counter-clockwise") -
         track = _from_route_file(Path(name))
     elif name in track_names():
         track = _from_yaml(TRACK_FOLDER / f"{name}.yaml")
+    elif is_random(name):
+        track = _from_seed(name)
     else:
-        raise unknown_name("track", name, track_names())
+        raise unknown_name("track", name, [*track_names(), "random:seed=1"])
     return track.reversed() if direction == "clockwise" else track
 
 
@@ -189,6 +201,12 @@ def _from_yaml(path: Path) -> Track:
     return build_track(path.stem, points, np.full((len(points), 2), survey["width_m"] / 2))
 
 
+def _from_seed(name: str) -> Track:
+    random = parse_random_track(name)
+    points = draw_center_line(random)
+    return build_track(random.name, points, np.full((len(points), 2), random.width / 2))
+
+
 def _from_route_file(path: Path) -> Track:
     """Read a DeepRacer route: rows of centre, inner and outer points, closed or not, either direction."""
     if not path.is_file():
@@ -217,10 +235,13 @@ def _from_route_file(path: Path) -> Track:
         )
     inner = np.linalg.norm(rows[:, :2] - rows[:, 2:4], axis=1)
     outer = np.linalg.norm(rows[:, :2] - rows[:, 4:6], axis=1)
-    # The inner border lies to the left of a counter-clockwise lap.
-    counter_clockwise = _signed_area(rows[:, :2]) > 0
-    half_widths = np.stack([inner, outer] if counter_clockwise else [outer, inner], axis=1)
-    return build_track(path.stem, rows[:, :2], half_widths)
+    # The inner border lies to the left of a counter-clockwise lap; the first row stays the start.
+    clockwise = _signed_area(rows[:, :2]) < 0
+    half_widths = np.stack([inner, outer], axis=1)
+    if clockwise:
+        rows, half_widths = np.roll(rows[::-1], 1, axis=0), np.roll(half_widths[::-1], 1, axis=0)
+    track = build_track(path.stem, rows[:, :2], half_widths)
+    return replace(track, survey_m=rows[:, :2], surveyed_clockwise=clockwise)
 
 
 def _signed_area(points_m: Array) -> float:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sim.pictures import MapPicture, save_picture
+from sim.random_track import is_random
 from sim.track import Track, load_track, track_names, track_title
 
 
@@ -20,7 +21,7 @@ class TracksConfig:
     """List the built-in tracks, or describe one."""
 
     track: Annotated[str | None, tyro.conf.Positional] = None
-    """Name of a built-in track or path of a `.npy` route file; all built-in ones if not given."""
+    """A built-in track, a `.npy` route file or random:seed=7,length=25; every built-in one if none."""
     picture: Path | None = None
     """Where to draw the track from above (PNG)."""
 
@@ -30,16 +31,21 @@ def run(config: TracksConfig) -> int:
     names = track_names() if config.track is None else [config.track]
     table = Table(box=None)
     for heading in ("name", "length", "width", "tightest", "left / right", "about"):
-        table.add_column(heading, justify="left" if heading in ("name", "about") else "right")
+        words = heading in ("name", "about")
+        table.add_column(heading, justify="left" if words else "right", no_wrap=heading == "name")
     for name in names:
         track = load_track(name)
-        about = track_title(name) if name in track_names() else "route file"
+        about = track_title(name) if name in track_names() else _origin(name)
         table.add_row(*_describe(track), about)
     Console().print(table)
     if config.picture is not None:
         save_picture(config.picture, MapPicture(load_track(names[0])).image)
         Console().print(f"Wrote {config.picture}.")
     return 0
+
+
+def _origin(name: str) -> str:
+    return "drawn from its seed" if is_random(name) else "route file"
 
 
 def _describe(track: Track) -> tuple[str, ...]:

@@ -109,3 +109,18 @@ def test_bad_route_files_are_refused_with_the_reason(tmp_path: Path) -> None:
         with pytest.raises(BadFileError, match=words) as caught:
             load_track(path)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("clockwise", [False, True])
+def test_a_route_file_begins_at_its_first_row_and_keeps_its_rows(tmp_path: Path, clockwise: bool) -> None:
+    rows = circle_rows()[::-1] if clockwise else circle_rows()
+    path = tmp_path / "ring.npy"
+    np.save(path, rows)
+    for direction in ("counter-clockwise", "clockwise"):
+        track = load_track(path, direction)
+        assert track.surveyed_clockwise == clockwise
+        np.testing.assert_allclose(track.center_m[0], rows[0, :2], atol=1e-9)
+        assert track.survey_m is not None
+        way = 1 if track.clockwise == clockwise else -1
+        np.testing.assert_allclose(track.survey_m, rows[np.arange(len(rows)) * way, :2])
+    assert load_track("trapezoid").survey_m is None
