@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _STOPS = 256
-_ALPHA_MAX = 0.9
+_ALPHA_MAX = 0.92
+_ALPHA_EXPONENT = 0.75
 # From almost nothing to full scale, sRGB.
 _WARM_RGB = ((176, 24, 48), (240, 96, 24), (255, 214, 74))
 _COOL_RGB = ((40, 52, 178), (30, 128, 232), (130, 236, 255))
@@ -45,7 +46,7 @@ def _table() -> NDArray[np.uint8]:
     """Return (2 * stops - 1, 4) RGBA from -1 to 1."""
     warm, cool = _ramp(_WARM_RGB), _ramp(_COOL_RGB)
     magnitude = np.linspace(0.0, 1.0, _STOPS)
-    alpha = np.rint(255 * _ALPHA_MAX * magnitude).astype(np.uint8)[:, None]
+    alpha = np.rint(255 * _ALPHA_MAX * magnitude**_ALPHA_EXPONENT).astype(np.uint8)[:, None]
     positive = np.concatenate([warm, alpha], axis=1)
     negative = np.concatenate([cool, alpha], axis=1)
     return np.concatenate([negative[:0:-1], positive])

@@ -127,7 +127,7 @@ def _library() -> LogLibrary:
 
 
 def _open(identifier: str) -> OpenLog:
-    opened = _library().open(identifier)
+    opened = _library().open(identifier, version=request.args.get("v"))
     if opened is None:
         abort(404, "There is no log of that name here.")
     return opened

@@ -126,20 +126,30 @@ class LogLibrary:
             return kept.entry
         return next((entry for entry in self.entries() if entry.id == identifier), None)
 
-    def open(self, identifier: str) -> OpenLog | None:
+    def open(self, identifier: str, *, version: str | None = None) -> OpenLog | None:
         """Return a log by its id, opened once and kept while it is among the last few used; None if unknown.
+
+        Args:
+            identifier: an id from the index.
+            version: what the asking page shows. If that is open, it is given even if the log has grown since:
+                a page on a log that is being written stays as it was until it is loaded again.
 
         Raises:
             Sim2RaceError: the log cannot be read.
         """
+        with self._lock:
+            kept = self._open.get(identifier)
+            if kept is not None and kept.version == version:
+                self._open.move_to_end(identifier)
+                return kept
         entry = self.find(identifier)
         if entry is None:
             return None
-        version = entry.version()
+        present = entry.version()
         with self._lock:
             opened = self._open.get(identifier)
-            if opened is None or opened.version != version:
-                opened = OpenLog(entry, version)
+            if opened is None or opened.version != present:
+                opened = OpenLog(entry, present)
             self._open[identifier] = opened
             self._open.move_to_end(identifier)
             while len(self._open) > _OPEN_LOGS:

@@ -17,6 +17,7 @@ from analysis.console.config import ConsoleConfig
 from car.errors import Sim2RaceError
 
 _THREADS = 8
+_EVERY_ADDRESS = {"", "0.0.0.0", "::"}
 
 
 class ConsoleServer:
@@ -42,8 +43,9 @@ class ConsoleServer:
         self._thread: threading.Thread | None = None
 
     def url(self, path: str = "/") -> str:
-        """Return the address of a page, with the token where one is needed."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        """Return the address of a page as others reach it, with the token where one is needed."""
+        host = _own_address() if self._host in _EVERY_ADDRESS else self._host
+        host = f"[{host}]" if ":" in host else host
         token: str | None = self.app.config["TOKEN"]
         query = f"?token={quote(token)}" if token else ""
         return f"http://{host}:{self.port}{path}{query}"
@@ -74,6 +76,16 @@ class ConsoleServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _own_address() -> str:
+    """Return the address that this machine has in its network; nothing is sent to find out."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # An address for documentation: only the route is looked up.
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -40,6 +40,7 @@ export class CameraView {
       this.waiting = setTimeout(() => this.stage.classList.add("waiting"), SLOW_MS);
     }
     this.#paint("heat", this.heatCanvas, frame ? map : undefined);
+    this.stage.classList.toggle("heated", this.pictures.heat !== null);
     this.#say(frame, map);
     this.stage.dataset.shown = this.pictures.ready(index) && this.settled ? "complete" : "partly";
   }

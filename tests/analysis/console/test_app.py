@@ -205,6 +205,19 @@ def test_a_log_that_grows_gets_a_new_version_and_its_new_frames(tmp_path: Path) 
 
     assert (before["frames"], after["frames"]) == (10, 20)
     assert before["version"] != after["version"]
+    assert client.get("/api/log/run/frame/19.jpg").status_code == 200
+
+
+def test_a_page_on_a_log_that_grows_keeps_showing_what_it_began_with(tmp_path: Path) -> None:
+    log = write_synthetic_log(tmp_path, frames=10, name="run")
+    client = create_app(ConsoleConfig(logs=tmp_path)).test_client()
+    version = client.get(f"/api/log/{log.name}").get_json()["version"]
+    (log / "run.json").write_text("{}")
+
+    answer = client.get(f"/api/log/{log.name}/frame/1.jpg?v={version}")
+
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert client.get(f"/api/log/{log.name}").get_json()["version"] != version
 
 
 def test_a_log_cut_off_in_the_middle_opens_up_to_the_cut_and_says_so(tmp_path: Path) -> None:

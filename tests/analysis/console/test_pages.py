@@ -306,7 +306,7 @@ def test_the_link_with_a_token_opens_the_console_and_the_token_leaves_the_addres
     browser: Browser, logs: Path, watch: Watch
 ) -> None:
     with ConsoleServer(ConsoleConfig(logs=logs, host="0.0.0.0", port=0)) as public:
-        link = public.url().replace("0.0.0.0", "127.0.0.1")
+        link = public.url()
         context = browser.new_context()
         page = watch.on(context.new_page())
         page.goto(link)
