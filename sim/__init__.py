@@ -11,6 +11,10 @@ import math
 import gymnasium
 
 from car.action_space import ContinuousActionSpace
+from sim.compiled import use_own_cache
+
+# Before any compiled function is defined.
+use_own_cache()
 
 gymnasium.register(
     id="sim2race/DeepRacer-v0",

@@ -14,7 +14,8 @@ from numba import njit
 from car.preprocess import HEIGHT, WIDTH
 from sim.camera import Camera, Mount, level_from_camera, rays, vignette
 from sim.crew import Crew
-from sim.renderer import NOISE_SIZE, noise_table, render_batch, shade_tile
+from sim.render_tables import NOISE_SIZE, noise_table, shade_tile
+from sim.renderer import render_batch
 from sim.scenery import (
     CEILING,
     DASH,
@@ -40,12 +41,21 @@ VIEW_DTYPE = np.dtype(
         ("yaw_rad", np.float64),
         ("height_m", np.float64),
         ("widest", np.float64),
+        ("forward_mps", np.float64),
+        ("yaw_rate_radps", np.float64),
         ("noise_start", np.int64),
     ]
 )
-"""A camera: place on the floor, heading, height, largest |t| of its rays, and where its grain begins."""
+"""A camera: place, heading, height, largest |t| of its rays, motion, and where its grain begins."""
 PLANES = ("luma", "red", "green", "blue")
 _PLANE_WEIGHTS = np.vstack([LUMA_WEIGHTS, np.eye(3, dtype=np.float32)])
+_HIDDEN_LIGHT = {
+    "shadows": ("shade_contrast",),
+    "wrinkles": ("wrinkle_contrast",),
+    "sheen": ("sheen",),
+    "floor": ("floor_contrast",),
+    "ceiling": ("ceiling_m",),
+}
 _OBJECT_KINDS = {name: index for index, name in enumerate(OBJECT_NAMES)}
 
 
@@ -92,6 +102,12 @@ class Eyes:
     def hidden(self) -> frozenset[str]:
         """Names that are not drawn."""
         return frozenset(self._hidden)
+
+    @property
+    def averaging(self) -> npt.NDArray[np.float32]:
+        """How much of each car's picture is the one before it, (N,)."""
+        share: npt.NDArray[np.float32] = self._lights["averaging"]
+        return share
 
     def scene(self, car: int) -> Scene:
         """Return the scene before a car, with what is hidden left out."""
@@ -141,8 +157,10 @@ class Eyes:
         self._tones[:, car, : len(book)] = palette[:, FLOOR, None] + steps @ book.T
         self._lights[car] = scene.light
         self._lights["pixel_rad"][car] = 1.0 / self._camera.focal_px
-        if "shadows" in self._hidden:
-            self._lights["shade_contrast"][car] = 0.0
+        for name, fields in _HIDDEN_LIGHT.items():
+            if name in self._hidden:
+                for field in fields:
+                    self._lights[field][car] = 0
         self._glares[car] = 0.0 if "glare" in self._hidden else _ordered_glares(scene.glares)
 
     def look(
@@ -206,6 +224,7 @@ def _place_cameras(
         views[car].x_m = state.x_m + forward_m * math.cos(state.yaw_rad)
         views[car].y_m = state.y_m + forward_m * math.sin(state.yaw_rad)
         views[car].yaw_rad = state.yaw_rad
+        views[car].forward_mps, views[car].yaw_rate_radps = state.forward_mps, state.yaw_rate_radps
         # A nose that dips lowers the camera, which sits ahead of the middle.
         views[car].height_m = heights_m[car] - forward_m * math.sin(state.pitch_rad)
         cr, sr = math.cos(roll), math.sin(roll)

@@ -16,19 +16,22 @@ from scipy.spatial import cKDTree
 from car.errors import unknown_name
 from sim.track import Array, Track
 
-NOISE_LEVELS = ("none", "low", "high")
+NOISE_LEVELS = ("none", "low", "high", "unseen")
+"""`unseen` is held out: checked walls, cones, tiled floors and humming lamps, which training never draws."""
 
-WALLS, BUILDINGS, FIGURES, LAMPS, DISPLAYS = 12, 5, 6, 5, 3
+WALLS, BUILDINGS, CAGES, FIGURES, POSTS, LAMPS, DISPLAYS = 12, 5, 2, 6, 4, 5, 3
 OBJECT_NAMES: tuple[str, ...] = (
     *(f"wall-{i}" for i in range(WALLS)),
     *(f"building-{i}-{side}" for i in range(BUILDINGS) for side in "abcd"),
+    *(f"cage-{i}" for i in range(CAGES)),
     *(f"figure-{i}" for i in range(FIGURES)),
+    *(f"post-{i}" for i in range(POSTS)),
     *(f"lamp-{i}" for i in range(LAMPS)),
     *(f"display-{i}" for i in range(DISPLAYS)),
 )
-SURFACE_NAMES = ("center-line", "start-line", "shadows", "glare")
-"""Parts of the floor that can be shown or hidden like objects."""
-KINDS = ("wall", "building", "figure", "lamp", "display")
+SURFACE_NAMES = ("center-line", "start-line", "shadows", "glare", "sheen", "wrinkles", "floor", "ceiling")
+"""Parts of the floor and of the hall that can be shown or hidden like objects."""
+KINDS = ("wall", "building", "cage", "figure", "post", "lamp", "display")
 MAX_GLARES = 3
 
 OBJECT_DTYPE = np.dtype(
@@ -42,6 +45,13 @@ OBJECT_DTYPE = np.dtype(
         ("stripe_per_m", np.float32),
         ("stripe_contrast", np.float32),
         ("stripe_phase", np.float32),
+        ("checks", np.float32),
+        ("print_per_m", np.float32),
+        ("print_contrast", np.float32),
+        ("bars_per_m", np.float32),
+        ("gap_share", np.float32),
+        ("taper", np.float32),
+        ("flicker", np.float32),
         ("faces_viewer", np.bool_),
         ("visible", np.bool_),
     ]
@@ -59,11 +69,28 @@ LIGHT_DTYPE = np.dtype(
         ("shade_per_m", np.float32),
         ("shade_x", np.float32),
         ("shade_y", np.float32),
+        ("shade_sharpness", np.float32),
         ("wrinkle_contrast", np.float32),
+        ("sheen", np.float32),
+        ("sheen_azimuth", np.float32),
+        ("sheen_per_t", np.float32),
+        ("floor_kind", np.int32),
+        ("floor_contrast", np.float32),
+        ("floor_per_m", np.float32),
+        ("floor_cos", np.float32),
+        ("floor_sin", np.float32),
+        ("ceiling_m", np.float32),
+        ("lamps_per_m", np.float32),
+        ("lamp_grey", np.float32),
+        ("hum", np.float32),
+        ("gamma", np.float32),
+        ("exposure_s", np.float32),
+        ("defocus", np.float32),
+        ("averaging", np.float32),
         ("pixel_rad", np.float32),
     ]
 )
-"""Exposure, sensor noise in grey levels, and the soft pattern of light and shadow on the floor."""
+"""Light in the hall and on the floor, the floor itself, and what lens and sensor make of it."""
 
 FLOOR, ROAD, LINE, DASH, HORIZON, CEILING = range(6)
 PALETTE_NAMES = ("floor", "road", "line", "dash", "horizon", "ceiling")
@@ -147,19 +174,24 @@ def draw_scene(site: Site, noise: str, generator: np.random.Generator) -> Scene:
         raise unknown_name("noise level", noise, NOISE_LEVELS)
     objects = np.zeros(len(OBJECT_NAMES), OBJECT_DTYPE)
     colors = np.zeros((len(OBJECT_NAMES), 3), np.float32)
-    strength = {"none": 0.0, "low": 0.4, "high": 1.0}[noise]
+    strength = {"none": 0.0, "low": 0.4, "high": 1.0, "unseen": 1.0}[noise]
+    held_out = noise == "unseen"
     if strength > 0.0:
         _draw_walls(objects[:WALLS], site, generator, strength)
         first = WALLS
         _draw_buildings(objects[first : first + 4 * BUILDINGS], site, generator, strength)
         first += 4 * BUILDINGS
+        _draw_cages(objects[first : first + CAGES], site, generator, strength)
+        first += CAGES
         _draw_standing(objects[first:], site, generator, strength)
+        if held_out:
+            _draw_unseen_shapes(objects, generator)
         colors[:] = _draw_colors(generator)
     return Scene(
         objects=objects,
         colors=colors,
         palette=_draw_palette(generator, strength),
-        light=_draw_light(generator, strength),
+        light=draw_light(generator, strength, held_out=held_out),
         glares=_draw_glares(site, generator, strength),
     )
 
@@ -204,25 +236,51 @@ def _draw_buildings(
     _draw_stripes(rows, generator, strength)
 
 
+def _draw_cages(
+    rows: npt.NDArray[np.void], site: Site, generator: np.random.Generator, strength: float
+) -> None:
+    """Stand fences of bars that one sees through, as round the pit."""
+    centers = _pick_spots(site, np.full(CAGES, 0.6), generator)
+    turn = generator.uniform(0.0, np.pi, CAGES)
+    half = generator.uniform(0.4, 1.2, CAGES)
+    rows["x0_m"], rows["y0_m"] = centers[:, 0] - half * np.cos(turn), centers[:, 1] - half * np.sin(turn)
+    rows["x1_m"], rows["y1_m"] = centers[:, 0] + half * np.cos(turn), centers[:, 1] + half * np.sin(turn)
+    rows["top_m"] = generator.uniform(0.8, 2.0, CAGES)
+    rows["bars_per_m"] = generator.uniform(5.0, 25.0, CAGES)
+    rows["gap_share"] = generator.uniform(0.5, 0.85, CAGES)
+    rows["visible"] = generator.random(CAGES) < 0.5 * strength
+
+
+def _draw_unseen_shapes(rows: npt.NDArray[np.void], generator: np.random.Generator) -> None:
+    """Turn stripes into checks and what faces the viewer into cones: shapes that training never draws."""
+    count = len(rows)
+    rows["checks"] = 1.0
+    rows["stripe_contrast"] = generator.uniform(0.2, 0.7, count)
+    rows["stripe_per_m"] = generator.uniform(1.0, 6.0, count)
+    rows["taper"] = np.where(rows["faces_viewer"] & (rows["bottom_m"] == 0.0), 1.0, 0.0)
+
+
 def _draw_standing(
     rows: npt.NDArray[np.void], site: Site, generator: np.random.Generator, strength: float
 ) -> None:
-    """People-sized figures, lamps and lit displays: panels that face whoever looks, or hang."""
-    kinds = np.repeat(np.arange(3), (FIGURES, LAMPS, DISPLAYS))
+    """Figures of a person's size, posts, lamps and lit displays: panels that face whoever looks, or hang."""
+    kinds = np.repeat(np.arange(4), (FIGURES, POSTS, LAMPS, DISPLAYS))
     count = len(kinds)
+    standing = kinds < 2
     rows["faces_viewer"] = True
-    centers = _pick_spots(site, np.where(kinds == 0, 0.35, 0.15), generator)
+    centers = _pick_spots(site, np.array([0.35, 0.15, 0.15, 0.15])[kinds], generator)
     rows["x0_m"], rows["y0_m"] = centers.T
-    low_half = np.array([0.05, 0.03, 0.3])[kinds]
-    high_half = np.array([0.22, 0.15, 1.5])[kinds]
+    low_half = np.array([0.05, 0.01, 0.03, 0.3])[kinds]
+    high_half = np.array([0.22, 0.05, 0.15, 1.5])[kinds]
     rows["x1_m"] = generator.uniform(low_half, high_half)
-    rows["bottom_m"] = np.where(kinds == 0, 0.0, generator.uniform(0.35, 1.6, count))
+    rows["bottom_m"] = np.where(standing, 0.0, generator.uniform(0.35, 1.6, count))
     rows["top_m"] = np.where(
-        kinds == 0,
-        generator.uniform(0.5, 1.9, count),
-        rows["bottom_m"] + generator.uniform(0.05, np.where(kinds == 1, 0.3, 1.0), count),
+        standing,
+        generator.uniform(0.4, 1.9, count),
+        rows["bottom_m"] + generator.uniform(0.05, np.where(kinds == 2, 0.3, 1.0), count),
     )
-    rows["visible"] = generator.random(count) < strength * np.array([0.6, 0.6, 0.5])[kinds]
+    rows["visible"] = generator.random(count) < strength * np.array([0.6, 0.4, 0.6, 0.5])[kinds]
+    rows["flicker"] = np.where(standing, 0.0, generator.uniform(0.0, 0.15, count) * strength)
     _draw_stripes(rows, generator, strength)
 
 
@@ -231,6 +289,8 @@ def _draw_stripes(rows: npt.NDArray[np.void], generator: np.random.Generator, st
     rows["stripe_per_m"] = np.exp(generator.uniform(np.log(0.5), np.log(20.0), count))
     rows["stripe_contrast"] = generator.uniform(0.0, 0.6, count) * strength * (generator.random(count) < 0.6)
     rows["stripe_phase"] = generator.uniform(0.0, 1.0, count)
+    rows["print_per_m"] = np.exp(generator.uniform(np.log(8.0), np.log(60.0), count))
+    rows["print_contrast"] = generator.uniform(0.0, 0.5, count) * strength * (generator.random(count) < 0.4)
 
 
 def _draw_colors(generator: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -260,18 +320,63 @@ def _draw_palette(generator: np.random.Generator, strength: float) -> npt.NDArra
     return np.clip(palette, 8.0, 255.0)
 
 
-def _draw_light(generator: np.random.Generator, strength: float) -> npt.NDArray[np.void]:
+def draw_light(
+    generator: np.random.Generator, strength: float, *, held_out: bool = False
+) -> npt.NDArray[np.void]:
+    """Draw the light, the floor off the track, lens and sensor; even and sharp at strength 0.
+
+    Args:
+        generator: source of every random choice.
+        strength: 0 for none to 1 for all of it.
+        held_out: draw from the family that training never sees.
+
+    Returns:
+        One record of `LIGHT_DTYPE`, shape ().
+    """
     light = np.zeros((), LIGHT_DTYPE)
-    spread = generator.uniform(-1.0, 1.0, size=3)
+    spread = generator.uniform(-1.0, 1.0, size=6)
+    share = generator.random(12)
     light["gain"] = np.exp(0.3 * strength * spread[0])
     light["offset"] = 14.0 * strength * spread[1]
+    light["gamma"] = np.exp(0.25 * strength * spread[2])
     light["noise"] = strength * generator.uniform(0.5, 5.0)
-    light["vignette"] = strength * generator.uniform(0.0, 0.8)
-    light["shade_contrast"] = strength * generator.uniform(0.0, 0.35)
+    light["vignette"] = 0.8 * strength * share[0]
+    light["shade_contrast"] = 0.35 * strength * share[1]
     light["shade_per_m"] = np.exp(generator.uniform(np.log(0.15), np.log(1.2)))
     light["shade_x"], light["shade_y"] = generator.uniform(0.0, 100.0, size=2)
-    light["wrinkle_contrast"] = strength * generator.uniform(0.0, 0.10)
+    # Most halls have soft light; some throw shadows with an edge.
+    light["shade_sharpness"] = 1.0 if share[2] < 0.7 else 6.0
+    light["wrinkle_contrast"] = 0.10 * strength * share[3]
+    light["sheen"] = 90.0 * strength * max(share[4] - 0.4, 0.0)
+    light["sheen_azimuth"] = np.pi * spread[3]
+    light["sheen_per_t"] = generator.uniform(0.6, 3.0)
+    _draw_floor(light, generator, strength, held_out=held_out)
+    _draw_ceiling(light, generator, strength)
+    light["exposure_s"] = 0.012 * strength * share[5] * (share[6] < 0.5)
+    light["defocus"] = strength * share[7] * (share[8] < 0.3)
+    light["averaging"] = 0.5 if strength * share[9] > 0.93 else 0.0
+    light["hum"] = 0.12 * share[10] if held_out else 0.0
     return light
+
+
+def _draw_floor(
+    light: npt.NDArray[np.void], generator: np.random.Generator, strength: float, *, held_out: bool
+) -> None:
+    """Lay carpet, planks or concrete round the track; tiles only in the held-out family."""
+    turn = generator.uniform(0.0, np.pi)
+    light["floor_cos"], light["floor_sin"] = np.cos(turn), np.sin(turn)
+    kind = int(generator.integers(4))
+    light["floor_kind"] = 4 if held_out else kind
+    spacings_m = (1.0, *generator.uniform((0.3, 0.06, 0.6), (1.0, 0.2, 2.0)))
+    light["floor_per_m"] = 1.0 / (generator.uniform(0.2, 0.6) if held_out else spacings_m[kind])
+    light["floor_contrast"] = strength * generator.uniform(0.05, 0.35) * (kind > 0 or held_out)
+
+
+def _draw_ceiling(light: npt.NDArray[np.void], generator: np.random.Generator, strength: float) -> None:
+    """Hang a dark ceiling with rows of lamps over half of the halls."""
+    height_m, per_m, grey = generator.uniform((2.5, 0.15, 60.0), (7.0, 0.5, 220.0))
+    if strength * generator.random() > 0.5:
+        light["ceiling_m"], light["lamps_per_m"], light["lamp_grey"] = height_m, per_m, grey * strength
 
 
 def _draw_glares(site: Site, generator: np.random.Generator, strength: float) -> npt.NDArray[np.float32]:

@@ -3,11 +3,22 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from car.errors import UnknownNameError
-from sim.camera import CAMERAS, Camera, rays
-from sim.scenery import LUMA_WEIGHTS, NOMINAL_PALETTE, OBJECT_NAMES, matching_names
+from sim.camera import CAMERAS, Camera, Mount, rays
+from sim.render_floor import FLOORS
+from sim.scenery import (
+    KINDS,
+    LUMA_WEIGHTS,
+    NOISE_LEVELS,
+    NOMINAL_PALETTE,
+    OBJECT_NAMES,
+    SURFACE_NAMES,
+    Scene,
+    matching_names,
+)
 from sim.simulator import SimConfig, Simulator
 from sim.surface import COVERAGES, paint_surface
 from sim.track import load_track
@@ -106,13 +117,13 @@ def test_coverage_levels_average_the_finer_ones() -> None:
 def test_scenery_appears_with_noise_and_can_be_hidden_by_name_and_kind() -> None:
     simulator = Simulator(SimConfig(noise="high", start="line"), n_cars=8, seed=3)
     full = simulator.look()
-    for kind in ("wall", "building", "figure", "lamp", "display"):
+    for kind in KINDS:
         simulator.set_visible(kind, visible=False)
     bare_floor = simulator.look()
     assert np.mean(full != bare_floor) > 0.02
     scene = simulator.eyes.scene(0)
     assert not scene.objects["visible"].any()
-    for kind in ("wall", "building", "figure", "lamp", "display"):
+    for kind in KINDS:
         simulator.set_visible(kind, visible=True)
     np.testing.assert_array_equal(simulator.look(), full)
     # Hidden things stay hidden when the world is drawn anew.
@@ -149,11 +160,120 @@ def test_a_panel_hides_what_is_behind_it() -> None:
         thing["x1_m"], thing["y1_m"] = middle + 2.0 * across
         thing["top_m"], thing["visible"] = 0.6, True
         scene.colors[slot] = grey
-    from sim.camera import Mount
-
     for order in ((0, 1), (1, 0)):
         scene.objects[[0, 1]] = scene.objects[list(order)]
         scene.colors[[0, 1]] = scene.colors[list(order)]
         simulator.eyes.set_scene(0, scene, Mount(), 0)
         picture = simulator.look()[0]
         assert abs(int(picture[28, 80]) - 200) < 3
+
+
+def effect(simulator: Simulator, name: str, value: float, **others: float) -> npt.NDArray[np.float64]:
+    """Return the picture with one thing in the light, lens or floor changed."""
+    scene = simulator.eyes.scene(0)
+    light = scene.light.copy()
+    for field, number in {name: value, **others}.items():
+        light[field] = number
+    changed = Scene(scene.objects, scene.colors, scene.palette, light, scene.glares)
+    simulator.eyes.set_scene(0, changed, Mount(), 0)
+    picture = simulator.look()[0].astype(np.float64)
+    simulator.eyes.set_scene(0, scene, Mount(), 0)
+    return np.asarray(picture)
+
+
+def test_gamma_bends_the_middle_and_keeps_the_ends() -> None:
+    simulator = bare()
+    plain, bent = simulator.look()[0].astype(float), effect(simulator, "gamma", 1.4)
+    expected = 255 * (np.clip(plain, 0, 255) / 255) ** 1.4
+    np.testing.assert_allclose(bent, expected, atol=2.5)
+
+
+def test_turning_smears_along_the_row_and_standing_does_not() -> None:
+    simulator = bare()
+    plain = simulator.look()[0].astype(float)
+    np.testing.assert_array_equal(effect(simulator, "exposure_s", 0.01), plain)
+    simulator.states["yaw_rate_radps"] = 3.0
+    smeared = effect(simulator, "exposure_s", 0.01)
+    sharp, soft = (float(np.sum(np.diff(picture[60:], axis=1) ** 2)) for picture in (plain, smeared))
+    assert soft < 0.85 * sharp
+    assert smeared.mean() == pytest.approx(plain.mean(), abs=0.5)
+
+
+def test_defocus_softens_every_edge_and_keeps_the_brightness() -> None:
+    simulator = bare()
+    plain, soft = simulator.look()[0].astype(float), effect(simulator, "defocus", 1.0)
+    assert np.abs(np.diff(soft, axis=0)).max() < 0.8 * np.abs(np.diff(plain, axis=0)).max()
+    assert soft.mean() == pytest.approx(plain.mean(), abs=1.0)
+
+
+def test_sheen_brightens_the_flat_view_towards_the_lamps() -> None:
+    simulator = bare()
+    plain = simulator.look()[0].astype(float)
+    heading = float(simulator.states["yaw_rad"][0])
+    towards = effect(simulator, "sheen", 60.0, sheen_azimuth=heading, sheen_per_t=1.5) - plain
+    away = effect(simulator, "sheen", 60.0, sheen_azimuth=heading + math.pi, sheen_per_t=1.5) - plain
+    assert towards[35:45, 75:85].mean() > 15
+    assert towards[110:].mean() < 0.3 * towards[35:45].mean()
+    assert away[35:45, 75:85].mean() < towards[35:45, 75:85].mean()
+
+
+def test_floors_have_patterns_off_the_track_only() -> None:
+    simulator = bare()
+    plain = simulator.look()[0].astype(float)
+    seen = []
+    for kind in range(1, 5):
+        pattern = effect(
+            simulator, "floor_contrast", 0.4, floor_kind=kind, floor_per_m=2.0, floor_cos=1.0, floor_sin=0.0
+        )
+        assert np.abs(pattern - plain)[60:, 60:100].max() <= 1.0
+        assert np.abs(pattern - plain)[32:60].max() > 5.0
+        seen.append(pattern)
+    assert all(np.any(a != b) for number, a in enumerate(seen) for b in seen[:number])
+
+
+def test_a_ceiling_hangs_lamps_above_the_horizon() -> None:
+    simulator = bare()
+    plain = simulator.look()[0].astype(float)
+    hall = effect(simulator, "ceiling_m", 3.0, lamps_per_m=0.3, lamp_grey=150.0)
+    np.testing.assert_array_equal(hall[32:], plain[32:])
+    assert (hall[:20] > 180).mean() > 0.02
+    assert (hall[:20] < 90).mean() > 0.3
+
+
+def test_every_level_draws_more_than_the_one_before_and_unseen_draws_what_no_other_does() -> None:
+    drawn = {
+        noise: [Simulator(SimConfig(noise=noise), n_cars=8, seed=2).eyes.scene(car) for car in range(8)]
+        for noise in NOISE_LEVELS
+    }
+    visible = {noise: np.mean([scene.objects["visible"].mean() for scene in drawn[noise]]) for noise in drawn}
+    assert visible["none"] == 0 < visible["low"] < visible["high"]
+    for noise in ("none", "low", "high"):
+        for scene in drawn[noise]:
+            assert not scene.objects["checks"].any()
+            assert not scene.objects["taper"].any()
+            assert float(scene.light["hum"]) == 0.0
+            assert FLOORS[int(scene.light["floor_kind"])] != "tiles"
+    for scene in drawn["unseen"]:
+        assert scene.objects["checks"].all()
+        assert FLOORS[int(scene.light["floor_kind"])] == "tiles"
+
+
+@pytest.mark.parametrize("name", SURFACE_NAMES)
+def test_every_part_of_the_hall_can_be_hidden(name: str) -> None:
+    simulator = Simulator(SimConfig(noise="high"), n_cars=24, seed=11)
+    before = simulator.look()
+    simulator.set_visible(name, visible=False)
+    assert np.any(simulator.look() != before)
+    simulator.set_visible(name, visible=True)
+    np.testing.assert_array_equal(simulator.look(), before)
+
+
+def test_lamps_flicker_from_picture_to_picture() -> None:
+    simulator = Simulator(SimConfig(noise="high", vary_vehicle=False), n_cars=1, seed=4)
+    scene = simulator.eyes.scene(0)
+    scene.objects["flicker"] = 0.2
+    scene.light["noise"] = 0.0
+    simulator.eyes.set_scene(0, scene, Mount(), 0)
+    grain = np.array([100]), np.array([20_000])
+    first, second = (simulator.eyes.look(simulator.states, start, np.array([0])) for start in grain)
+    assert np.any(first != second)

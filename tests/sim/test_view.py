@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sim.scenery import KINDS
 from sim.tracks_command import TracksConfig
 from sim.tracks_command import run as run_tracks
 from sim.view import ViewConfig, run
@@ -27,9 +28,8 @@ def test_view_writes_a_sheet_a_map_and_a_playable_lap(tmp_path: Path) -> None:
 
 
 def test_hidden_kinds_are_missing_from_the_pictures(tmp_path: Path) -> None:
-    kinds = ("wall", "building", "figure", "lamp", "display")
     run(ViewConfig(video=False, output=tmp_path / "full"))
-    run(ViewConfig(video=False, hide=kinds, output=tmp_path / "bare"))
+    run(ViewConfig(video=False, hide=KINDS, output=tmp_path / "bare"))
     full, bare = (cv2.imread(str(tmp_path / name / "map.png")) for name in ("full", "bare"))
     assert full is not None and bare is not None
     assert np.any(full != bare)

@@ -1,0 +1,40 @@
+"""Where numba keeps compiled code: a folder of its own for every state of the sources that it compiles.
+
+Numba notices a change of the file that a function stands in, not of the files whose functions it calls;
+after an update it would go on running the old physics. A folder named by all of them cannot be stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import numba
+
+
+def use_own_cache() -> Path:
+    """Point numba to the folder for these sources; `NUMBA_CACHE_DIR` wins if set.
+
+    Returns:
+        The folder.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(os.environ["NUMBA_CACHE_DIR"])
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        text = source.read_bytes()
+        if b"@njit" in text:
+            digest.update(source.name.encode() + text)
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = home / "sim2race" / "numba" / digest.hexdigest()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # A read-only home costs compiling anew after a restart, nothing else.
+        folder = Path(tempfile.gettempdir()) / f"sim2race-numba-{os.getuid()}-{digest.hexdigest()[:16]}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+    # An attribute that numba makes at run time.
+    vars(numba.config)["CACHE_DIR"] = str(folder)
+    return folder
