@@ -2,9 +2,9 @@
 
 const WRITE_MS = 200; // Browsers refuse to change the address hundreds of times a minute.
 
-/** Read the address: only what is there and understood. */
-export function readAddress() {
-  const given = new URLSearchParams(location.hash.slice(1));
+/** Read an address: only what is there and understood. */
+export function readAddress(address) {
+  const given = new URLSearchParams(new URL(address).hash.slice(1));
   const number = (name) => (given.has(name) && given.get(name) !== "" ? Number(given.get(name)) : NaN);
   const state = {
     t: number("t"),

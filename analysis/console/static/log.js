@@ -63,8 +63,8 @@ class Page {
   }
 
   /** Take over what a link holds; what it does not hold stays as it is. */
-  applyAddress() {
-    const given = readAddress();
+  applyAddress(address) {
+    const given = readAddress(address);
     if (given.heat === "off") this.heatOn = false;
     else if (given.heat && Object.hasOwn(METHODS, given.heat)) Object.assign(this, { heatOn: true }).settings.heat = given.heat;
     if (this.recording.actions.some((action) => String(action.index) === given.action)) {
@@ -188,7 +188,8 @@ function wire(page) {
     byId("copy-link").textContent = "Copied";
     setTimeout(() => (byId("copy-link").textContent = "Copy link"), 1200);
   });
-  window.addEventListener("hashchange", () => page.applyAddress());
+  // The event's address, because the page may have written its own over it in the meantime.
+  window.addEventListener("hashchange", (event) => page.applyAddress(event.newURL));
   const table = keyTable(page);
   listenToKeys(table);
   fillHelp(table);
@@ -234,7 +235,7 @@ async function main() {
   const page = new Page(recording);
   fillControls(page);
   wire(page);
-  page.applyAddress();
+  page.applyAddress(location.href);
   byId("replay").setAttribute("aria-busy", "false");
   await page.loadScale();
 }
