@@ -5,6 +5,7 @@ The Gymnasium environments, the stable-baselines3 adapter and the evaluation are
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium
@@ -16,6 +17,11 @@ from car.errors import Sim2RaceError
 from car.preprocess import HEIGHT, WIDTH
 from sim.motion import IN_PROGRESS, LAP_COMPLETE, STATUSES, TIME_UP
 from sim.simulator import SimConfig, Simulator
+
+LOOK_AHEAD_M = (0.5, 1.0)
+"""Where the ground truth tells the road's curvature ahead."""
+SLIP_FROM_MPS = 0.1
+"""Speed below which the direction of motion says nothing about slip."""
 
 
 class DrivingBatch:
@@ -137,7 +143,7 @@ class DrivingBatch:
         }
 
     def info(self, car: int) -> dict[str, Any]:
-        """Return a car's ground truth."""
+        """Return a car's ground truth; `curvature_ahead_1pm` is (2,), half a metre and a metre ahead."""
         place, state = self.simulator.places[car], self.simulator.states[car]
         return {
             "progress": float(place["progress"]),
@@ -147,11 +153,22 @@ class DrivingBatch:
             "arc_length_m": float(place["arc_length_m"]),
             "heading_error_rad": float(place["heading_error_rad"]),
             "curvature_1pm": float(place["curvature_1pm"]),
+            "curvature_ahead_1pm": self._curvature_ahead(car),
             "speed_mps": float(state["forward_mps"]),
+            "slip_angle_rad": math.atan2(state["lateral_mps"], max(state["forward_mps"], SLIP_FROM_MPS)),
+            "yaw_rate_radps": float(state["yaw_rate_radps"]),
             "x_m": float(state["x_m"]),
             "y_m": float(state["y_m"]),
             "yaw_rad": float(state["yaw_rad"]),
         }
+
+    def _curvature_ahead(self, car: int) -> npt.NDArray[np.float64]:
+        """Return the centre line's curvature at `LOOK_AHEAD_M` from a car, + turns left."""
+        route = self.simulator.route_of(car)
+        ahead = np.round(np.array(LOOK_AHEAD_M) / route.spacing_m).astype(np.int64)
+        sample = int(self.simulator.places["sample"][car])
+        curvature: npt.NDArray[np.float64] = route.curvature_1pm[(sample + ahead) % len(route.curvature_1pm)]
+        return curvature
 
     def _first_look(self, cars: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         return np.repeat(self.simulator.look(cars)[:, None], self.frames, axis=1)

@@ -80,7 +80,7 @@ def lay_routes(tracks: Sequence[Track]) -> Routes:
 
 
 @njit(cache=True)
-def _nearest(rows: Any, start: int, count: int, sample: int, reach: int, x_m: float, y_m: float) -> int:
+def nearest(rows: Any, start: int, count: int, sample: int, reach: int, x_m: float, y_m: float) -> int:
     """Return the nearest centre sample within reach of the last one."""
     best, best_square = sample, 1e18
     for offset in range(-reach, reach + 1):
@@ -93,21 +93,33 @@ def _nearest(rows: Any, start: int, count: int, sample: int, reach: int, x_m: fl
 
 
 @njit(cache=True)
-def _lateral(row: Any, x_m: float, y_m: float) -> float:
+def lateral_offset(row: Any, x_m: float, y_m: float) -> float:
+    """Return how far a point is to the left of a centre sample."""
     lateral: float = -(x_m - row[0]) * math.sin(row[2]) + (y_m - row[1]) * math.cos(row[2])
     return lateral
 
 
 @njit(cache=True)
-def _any_wheel_on_track(state: Any, parameters: Any, rows: Any, start: int, count: int, sample: int) -> bool:
+def wheel_on_track(
+    state: Any, parameters: Any, rows: Any, start: int, count: int, sample: int, wheel: int
+) -> bool:
+    """Return whether a wheel's centre is on the road, whose edge is the outer one of the white line.
+
+    Wheels are numbered front left, front right, rear left, rear right.
+    """
     cosine, sine = math.cos(state.yaw_rad), math.sin(state.yaw_rad)
-    for wheel in range(4):
-        x = 0.5 * parameters.wheelbase_m * (1.0 if wheel < 2 else -1.0)
-        y = 0.5 * parameters.track_width_m * (1.0 if wheel % 2 == 0 else -1.0)
-        wheel_x, wheel_y = state.x_m + x * cosine - y * sine, state.y_m + x * sine + y * cosine
-        row = rows[start + _nearest(rows, start, count, sample, 25, wheel_x, wheel_y)]
-        lateral = _lateral(row, wheel_x, wheel_y)
-        if -row[5] <= lateral <= row[4]:
+    x = 0.5 * parameters.wheelbase_m * (1.0 if wheel < 2 else -1.0)
+    y = 0.5 * parameters.track_width_m * (1.0 if wheel % 2 == 0 else -1.0)
+    wheel_x, wheel_y = state.x_m + x * cosine - y * sine, state.y_m + x * sine + y * cosine
+    row = rows[start + nearest(rows, start, count, sample, 25, wheel_x, wheel_y)]
+    on_road: bool = -row[5] <= lateral_offset(row, wheel_x, wheel_y) <= row[4]
+    return on_road
+
+
+@njit(cache=True)
+def _any_wheel_on_track(state: Any, parameters: Any, rows: Any, start: int, count: int, sample: int) -> bool:
+    for wheel in range(4):  # noqa: SIM110 - numba compiles no any()
+        if wheel_on_track(state, parameters, rows, start, count, sample, wheel):
             return True
     return False
 
@@ -117,11 +129,11 @@ def locate(place: Any, state: Any, rows: Any, starts: Any, counts: Any, lengths_
     """Project a car on its route and fill in its place, in place."""
     start, count = starts[place.route], counts[place.route]
     spacing = lengths_m[place.route] / count
-    place.sample = _nearest(rows, start, count, place.sample, reach, state.x_m, state.y_m)
+    place.sample = nearest(rows, start, count, place.sample, reach, state.x_m, state.y_m)
     row = rows[start + place.sample]
     along = (state.x_m - row[0]) * math.cos(row[2]) + (state.y_m - row[1]) * math.sin(row[2])
     place.arc_length_m = place.sample * spacing + along
-    place.lateral_m = _lateral(row, state.x_m, state.y_m)
+    place.lateral_m = lateral_offset(row, state.x_m, state.y_m)
     error = state.yaw_rad - row[2]
     place.heading_error_rad = math.atan2(math.sin(error), math.cos(error))
     place.curvature_1pm = row[3]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,12 @@ from sim.motion import (
     locate_afresh,
     step_batch,
 )
-from sim.renderer import NOISE_SIZE
+from sim.render_tables import NOISE_SIZE
+from sim.reward_file import RewardFile
+from sim.reward_params import RewardParams
 from sim.scenery import NOISE_LEVELS, draw_scene, survey_site
+from sim.starts import draw_start
+from sim.state_guard import StateGuard
 from sim.surface import paint_surface
 from sim.track import DIRECTIONS, Track, load_track
 from sim.vehicle import PARAMETER_DTYPE, STATE_DTYPE, draw_parameters, parameter_row, vehicle_named
@@ -53,7 +57,7 @@ class SimConfig:
     """What is simulated."""
 
     tracks: tuple[str, ...] = ("forever-raceway",)
-    """Built-in names or paths of `.npy` route files; cars are spread over them."""
+    """Built-in names, paths of `.npy` route files, or random:seed=7,...; cars are spread over them."""
     directions: tuple[str, ...] = DIRECTIONS
     """Directions of driving; cars are spread over them."""
     noise: str = "high"
@@ -68,12 +72,14 @@ class SimConfig:
     """Camera preset: aws or deepracer-wide."""
     control_rate_hz: float = 30.0
     """Pictures, and decisions, per second."""
-    start: Literal["anywhere", "line"] = "anywhere"
-    """Start anywhere, rolling and askew (training), or at rest on the start line (evaluation)."""
+    start: Literal["anywhere", "line", "round-robin"] = "anywhere"
+    """Start anywhere, rolling and askew; at rest on the start line; or at rest, 5 % of a lap on each time."""
     start_lateral_share: float = 0.5
     """Largest start offset as a share of the half width, when starting anywhere."""
     start_heading_rad: float = 0.25
     """Largest start heading error, when starting anywhere."""
+    tight_spot_share: float = 0.0
+    """Share of episodes that begin near an edge and headed up to 35 degrees wrong; none from the line."""
     max_episode_s: float = 60.0
     """Longest episode."""
     redraw_every_s: float = 0.0
@@ -82,6 +88,8 @@ class SimConfig:
     """Threads that share the batch; 0 means every core this process may use. Changes no result."""
     reward: RewardConfig = RewardConfig()
     """What a step is worth."""
+    reward_file: str | None = None
+    """Python file with DeepRacer's reward_function(params), which replaces `reward`; called car by car."""
 
 
 class Simulator:
@@ -100,7 +108,7 @@ class Simulator:
 
     Raises:
         UnknownNameError: a track, direction, preset or noise level does not exist.
-        BadFileError: a route file cannot be read.
+        BadFileError: a route or reward file cannot be read.
     """
 
     def __init__(self, config: SimConfig, *, n_cars: int, seed: int) -> None:
@@ -109,6 +117,8 @@ class Simulator:
         if config.noise not in NOISE_LEVELS:
             raise unknown_name("noise level", config.noise, NOISE_LEVELS)
         vehicle_named(config.vehicle)
+        self._reward_file = None if config.reward_file is None else RewardFile.load(config.reward_file)
+        self._reward_params: RewardParams | None = None
         self.config, self.n_cars, self._seed = config, n_cars, seed
         tracks = [load_track(name) for name in config.tracks]
         self.routes: list[Track] = [
@@ -131,7 +141,10 @@ class Simulator:
         self._grain = np.zeros(n_cars, np.int64)
         self._keys = np.zeros(n_cars, np.uint64)
         self.lost: npt.NDArray[np.bool_] = np.zeros(n_cars, np.bool_)
+        self._guard = StateGuard(self.states)
         self.reset()
+        if self._reward_file is not None:
+            self.reward_params()
 
     @property
     def dt_s(self) -> float:
@@ -154,6 +167,16 @@ class Simulator:
             locate_afresh(
                 self.places, self.states, chosen, table.rows, table.starts, table.counts, table.lengths_m
             )
+            if self._reward_params is not None:
+                self._reward_params.begin(chosen)
+
+    def reward_params(self) -> RewardParams:
+        """Return DeepRacer's reward params of every car; from now on they follow every step."""
+        if self._reward_params is None:
+            self._reward_params = RewardParams(
+                self.routes, self._table, self.states, self._parameters, self.places, self._commands
+            )
+        return self._reward_params
 
     def step(self, commands: npt.NDArray[np.floating]) -> None:
         """Advance every car by one control period.
@@ -162,12 +185,15 @@ class Simulator:
             commands: (N, 2), steering in rad (+ left) and speed in m/s.
 
         Raises:
-            Sim2RaceError: a command is not finite, or a state became impossible.
+            Sim2RaceError: a command is not finite, a state became impossible (it is dumped to a file), or
+                the reward file failed.
         """
         if commands.shape != (self.n_cars, 2) or not np.all(np.isfinite(commands)):
             raise Sim2RaceError(
                 f"Commands must be finite and of shape {(self.n_cars, 2)}; got shape {commands.shape}."
             )
+        driving = self.places["status"] == IN_PROGRESS
+        self._guard.remember()
         self._commands[:, 1:] = self._commands[:, :-1]
         self._commands[:, 0] = commands
         table = self._table
@@ -176,12 +202,12 @@ class Simulator:
             table.rows, table.starts, table.counts, table.lengths_m, self.dt_s, self.config.max_episode_s,
         )  # fmt: skip
         self._crew.share(lambda first, last: step_batch(first, last, *tables), self.n_cars)
-        if not np.all(np.isfinite(self.states["x_m"])):
-            car = int(np.argmin(np.isfinite(self.states["x_m"])))
-            raise Sim2RaceError(f"Car {car} reached an impossible state: {self.states[car]}.")
+        self._guard.check(self)
         self._grain = (self._grain + 104_729) % NOISE_SIZE
         self.lost = uniform(self._keys, self.places["steps"], 1) < self._parameters["frame_loss"]
-        self._reward()
+        if self._reward_params is not None:
+            self._reward_params.update(self.dt_s)
+        self._reward(driving)
         if self.config.redraw_every_s > 0.0:
             self._since_redraw_s += self.dt_s
             for car in np.flatnonzero(self._since_redraw_s >= self.config.redraw_every_s - 1e-9):
@@ -219,6 +245,18 @@ class Simulator:
         locate_afresh(
             self.places, self.states, np.array([car]), table.rows, table.starts, table.counts, table.lengths_m
         )
+        if self._reward_params is not None and self.places["steps"][car] == 0:
+            self._reward_params.begin(np.array([car]))
+
+    def inner_state(self, car: int) -> dict[str, Any]:
+        """Return what a car's next step depends on besides its state: for a dump when something is wrong."""
+        parameters = self._parameters[car]
+        return {
+            "seed": self._seed,
+            "episode": int(self._episodes[car]),
+            "parameters": {name: float(parameters[name]) for name in parameters.dtype.names or ()},
+            "commands_newest_first": self._commands[car].tolist(),
+        }
 
     def take_off_latency(self, seconds: float) -> None:
         """Shorten every car's latency by what really passes outside the simulation."""
@@ -250,27 +288,30 @@ class Simulator:
         self._parameters[car] = parameter_row(parameters)
         self._grain[car] = generator.integers(NOISE_SIZE)
         self._keys[car] = generator.integers(2**63)
-        arc, share, askew, speed = 0.0, 0.0, 0.0, 0.0
         track = self.routes[route]
-        if config.start == "anywhere":
-            arc = generator.uniform(0.0, track.length_m)
-            share = generator.uniform(-1.0, 1.0) * config.start_lateral_share
-            askew = generator.uniform(-1.0, 1.0) * config.start_heading_rad
-            speed = generator.uniform(0.0, 1.2)
+        turn = (car + int(self._episodes[car])) // len(self.routes)
+        start = draw_start(config, generator, turn=turn)
         half = min(float(track.left_width_m.min()), float(track.right_width_m.min()))
-        x, y, heading = track.pose_at(arc, share * half)
+        x, y, heading = track.pose_at(start.lap_share * track.length_m, start.lateral_share * half)
         self.states[car] = np.zeros((), STATE_DTYPE)
         self.states["x_m"][car], self.states["y_m"][car] = x, y
-        self.states["yaw_rad"][car] = heading + askew
-        self.states["forward_mps"][car] = speed
-        self._commands[car] = (0.0, speed)
+        self.states["yaw_rad"][car] = heading + start.heading_rad
+        self.states["forward_mps"][car] = start.speed_mps
+        self._commands[car] = (0.0, start.speed_mps)
         if config.redraw_every_s <= 0.0 or self._episodes[car] == 0 or self._moved_track(car):
             self.redraw(car)
 
     def _moved_track(self, car: int) -> bool:
         return self.eyes.track_of(car) != self._track_of_route[int(self.places["route"][car])]
 
-    def _reward(self) -> None:
+    def _reward(self, driving: npt.NDArray[np.bool_]) -> None:
+        """Value the step, by the reward file for the cars that were still driving when it began."""
+        if self._reward_file is not None:
+            params = self.reward_params()
+            self.rewards[:] = 0.0
+            for car in np.flatnonzero(driving):
+                self.rewards[car] = self._reward_file.reward(params.of(car), car=int(car))
+            return
         reward = self.config.reward
         failed = self.places["status"] >= OFF_TRACK
         failed &= self.places["status"] != TIME_UP
