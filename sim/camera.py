@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,18 +19,22 @@ from car.errors import unknown_name
 from car.preprocess import HEIGHT, WIDTH
 
 FloatImage = npt.NDArray[np.float32]
+STEEPEST_RAD = math.radians(80.0)
+"""Rays further off the axis than this are held here: nothing of use is seen there."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
     """Intrinsics for 160 x 120 pixels, and the nominal mount on the car."""
 
-    focal_px: float
-    """Focal length at the optical axis, in pixels of the 160 wide picture."""
-    fisheye: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    """k1..k4 of ``theta_d = theta (1 + k1 theta^2 + k2 theta^4 + ...)``, OpenCV's fisheye model."""
-    is_fisheye: bool = False
-    """Equidistant lens (fisheye model) rather than a pinhole."""
+    focal_px: tuple[float, float]
+    """Focal lengths at the optical axis, horizontal and vertical, in pixels of the 160 x 120 picture."""
+    center_px: tuple[float, float] = ((WIDTH - 1) / 2, (HEIGHT - 1) / 2)
+    """Where the optical axis meets the picture: column and row."""
+    model: Literal["pinhole", "fisheye"] = "pinhole"
+    """How `distortion` is meant: OpenCV's pinhole and rational model, or its fisheye model."""
+    distortion: tuple[float, ...] = ()
+    """Pinhole: k1, k2, p1, p2, k3, k4, k5, k6 and on, as OpenCV orders them. Fisheye: k1 to k4."""
     forward_m: float = 0.145
     """Position ahead of the point midway between the axles."""
     height_m: float = 0.133
@@ -36,12 +42,24 @@ class Camera:
     pitch_down_rad: float = math.radians(13.6)
     """Angle of the optical axis below the horizon."""
 
+    @property
+    def pixel_rad(self) -> float:
+        """Angle of a pixel at the optical axis."""
+        return 1.0 / self.focal_px[0]
+
 
 CAMERAS: dict[str, Camera] = {
     # 64.7 degrees horizontal, pinhole; height and pitch as the reference car settles on its wheels.
-    "aws": Camera(focal_px=WIDTH / 2 / math.tan(1.13 / 2)),
-    # A wide lens with barrel distortion, as on the physical car; equidistant, about 100 degrees.
-    "deepracer-wide": Camera(focal_px=WIDTH / math.radians(100.0), is_fisheye=True),
+    "aws": Camera(focal_px=(WIDTH / 2 / math.tan(1.13 / 2), WIDTH / 2 / math.tan(1.13 / 2))),
+    # The physical car's wide lens with barrel distortion: equidistant, 100 degrees. No coefficients of it
+    # have been published; calibrate your own and pass the file.
+    "deepracer-wide": Camera(
+        focal_px=(WIDTH / math.radians(100.0), WIDTH / math.radians(100.0)),
+        model="fisheye",
+        distortion=(0.0, 0.0, 0.0, 0.0),
+    ),
+    # A Raspberry Pi wide module cropped to 4:3: 90 degrees with the mild barrel of such lenses.
+    "pi-wide": Camera(focal_px=(88.0, 88.0), distortion=(-0.08, 0.01, 0.0, 0.0)),
 }
 
 
@@ -56,27 +74,48 @@ class Mount:
 
 
 def camera_named(name: str) -> Camera:
-    """Return a camera preset.
+    """Return a camera preset, or the camera of a calibration file.
+
+    Args:
+        name: a preset, or the path of a calibration that OpenCV or ROS wrote (`.yaml`, `.yml`, `.xml`,
+            `.json`), see `sim.camera_file`.
 
     Raises:
         UnknownNameError: no preset has that name.
+        BadFileError: the file is no calibration.
     """
-    if name not in CAMERAS:
-        raise unknown_name("camera preset", name, CAMERAS)
-    return CAMERAS[name]
+    if name in CAMERAS:
+        return CAMERAS[name]
+    if name.endswith((".yaml", ".yml", ".xml", ".json")):
+        from sim.camera_file import read_camera
+
+        return read_camera(name)
+    raise unknown_name("camera preset", name, CAMERAS)
 
 
 def rays(camera: Camera) -> FloatImage:
     """Return y and z of the ray of every pixel where x = 1, float32 (2, H, W)."""
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float64)
-    left = ((WIDTH - 1) / 2 - columns) / camera.focal_px
-    up = ((HEIGHT - 1) / 2 - rows) / camera.focal_px
-    if camera.is_fisheye:
-        distorted = np.hypot(left, up)
-        theta = _undistort(distorted, camera.fisheye)
-        scale = np.where(distorted > 1e-9, np.tan(theta) / np.maximum(distorted, 1e-9), 1.0)
-        left, up = left * scale, up * scale
-    return np.stack([left, up]).astype(np.float32)
+    pixels = np.stack([columns.ravel(), rows.ravel()], axis=-1)[:, None, :]
+    matrix = np.array(
+        [
+            [camera.focal_px[0], 0.0, camera.center_px[0]],
+            [0.0, camera.focal_px[1], camera.center_px[1]],
+            [0, 0, 1],
+        ]
+    )
+    if camera.model == "fisheye":
+        straight = cv2.fisheye.undistortPoints(pixels, matrix, np.array(camera.distortion, np.float64))
+    else:
+        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-9)
+        straight = cv2.undistortPoints(
+            pixels, matrix, np.array(camera.distortion, np.float64), None, None, None, criteria
+        )
+    # OpenCV looks along z with x right and y down.
+    right, down = np.asarray(straight, np.float64)[:, 0].T
+    off_axis = np.hypot(right, down)
+    held = np.minimum(off_axis, math.tan(STEEPEST_RAD)) / np.maximum(off_axis, 1e-12)
+    return np.stack([-right * held, -down * held]).reshape(2, HEIGHT, WIDTH).astype(np.float32)
 
 
 def vignette(camera: Camera) -> FloatImage:
@@ -98,17 +137,3 @@ def level_from_camera(pitch_down_rad: float, roll_rad: float, yaw_rad: float) ->
     pitch = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
     yaw = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
     return np.asarray(yaw @ pitch @ roll, dtype=np.float32)
-
-
-def _undistort(
-    theta_distorted: npt.NDArray[np.float64], coefficients: tuple[float, float, float, float]
-) -> npt.NDArray[np.float64]:
-    """Invert OpenCV's fisheye polynomial by Newton's method; angles stay below 85 degrees."""
-    theta = theta_distorted.copy()
-    k1, k2, k3, k4 = coefficients
-    for _ in range(10):
-        square = theta**2
-        value = theta * (1 + square * (k1 + square * (k2 + square * (k3 + square * k4))))
-        slope = 1 + square * (3 * k1 + square * (5 * k2 + square * (7 * k3 + square * 9 * k4)))
-        theta = theta - (value - theta_distorted) / slope
-    return np.clip(theta, 0.0, math.radians(85.0))

@@ -156,7 +156,7 @@ class Eyes:
         )
         self._tones[:, car, : len(book)] = palette[:, FLOOR, None] + steps @ book.T
         self._lights[car] = scene.light
-        self._lights["pixel_rad"][car] = 1.0 / self._camera.focal_px
+        self._lights["pixel_rad"][car] = self._camera.pixel_rad
         for name, fields in _HIDDEN_LIGHT.items():
             if name in self._hidden:
                 for field in fields:
