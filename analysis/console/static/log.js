@@ -183,16 +183,23 @@ function wire(page) {
   on("opacity", "input", (event) => page.change({ opacity: Number(event.target.value) }));
   on("window", "change", (event) => page.change({ window: Number(event.target.value) }));
   on("speed", "change", (event) => player.setSpeed(Number(event.target.value)));
-  on("copy-link", "click", async () => {
-    await navigator.clipboard.writeText(new URL(addressOf(page.state()), location.href).href);
-    byId("copy-link").textContent = "Copied";
-    setTimeout(() => (byId("copy-link").textContent = "Copy link"), 1200);
-  });
+  on("copy-link", "click", () => copyLink(new URL(addressOf(page.state()), location.href).href));
   // The event's address, because the page may have written its own over it in the meantime.
   window.addEventListener("hashchange", (event) => page.applyAddress(event.newURL));
   const table = keyTable(page);
   listenToKeys(table);
   fillHelp(table);
+}
+
+async function copyLink(link) {
+  if (!navigator.clipboard) {
+    // Browsers give no clipboard to pages that came over plain HTTP from another machine.
+    window.prompt("A link to this moment", link);
+    return;
+  }
+  await navigator.clipboard.writeText(link);
+  byId("copy-link").textContent = "Copied";
+  setTimeout(() => (byId("copy-link").textContent = "Copy link"), 1200);
 }
 
 /** What the log says of itself, in one line. */
@@ -224,12 +231,14 @@ async function main() {
     recording = await Recording.fetch(document.body.dataset.log);
   } catch (error) {
     notice(error.message);
+    byId("replay").hidden = true;
     return;
   }
   if (recording.damage) notice(`This log is damaged and shown up to the damage: ${recording.damage}`);
   fillFacts(recording);
   if (recording.count === 0) {
     notice(`This log holds no frames. ${recording.damage ?? ""}`);
+    byId("replay").hidden = true;
     return;
   }
   const page = new Page(recording);

@@ -1,4 +1,4 @@
-"""The console as a person meets it: clicked, scrubbed and steered by keys in a real browser."""
+"""What the pages show, looked at in a real browser."""
 
 from __future__ import annotations
 
@@ -8,42 +8,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect
 
 from analysis.console.config import ConsoleConfig
 from analysis.console.picture import PictureConfig, photograph
 from analysis.console.server import ConsoleServer
 from car.errors import Sim2RaceError
-from tests.analysis.console.conftest import FRAMES, SKIPPED, Watch, log_address, pixels
-
-SEEN = FRAMES - len(SKIPPED)
-
-
-def open_log(page: Page, server: ConsoleServer, name: str = "whole", moment: str = "") -> None:
-    page.goto(log_address(server, name, moment))
-    settle(page)
-
-
-def settle(page: Page) -> None:
-    """Wait until the frame, and the heat map if it is on, are on the screen."""
-    page.wait_for_selector("#stage[data-shown='complete']")
-
-
-def stage(page: Page) -> NDArray[np.int16]:
-    """Return the picture on the stage, without the panel's round corners."""
-    settle(page)
-    return pixels(page.locator("#stage"))[8:-8, 8:-8]
-
-
-def same(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
-    """Whether two screenshots look the same; the browser may round a colour differently."""
-    return bool(np.abs(one - other).max() <= 2)
-
-
-def at(page: Page, frame: int) -> None:
-    """Expect a frame, counted from 1."""
-    expect(page.locator("#frame-number")).to_have_text(f"{frame} of {SEEN}")
+from tests.analysis.console.pages import (
+    SEEN,
+    Watch,
+    at,
+    log_address,
+    open_log,
+    same,
+    settle,
+    stage,
+)
 
 
 def test_the_frame_is_painted_and_changes_with_the_moment(page: Page, server: ConsoleServer) -> None:
@@ -98,32 +78,6 @@ def test_method_and_action_change_the_heat_map(page: Page, server: ConsoleServer
     expect(page.locator(".action.explained")).to_have_count(1)
 
 
-def test_keys_step_by_frame_by_second_and_to_the_ends(page: Page, server: ConsoleServer) -> None:
-    open_log(page, server)
-    at(page, 1)
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    at(page, 3)
-    page.keyboard.press("ArrowLeft")
-    at(page, 2)
-    page.keyboard.press("End")
-    at(page, SEEN)
-    page.keyboard.press("Home")
-    at(page, 1)
-    page.keyboard.press("Shift+ArrowRight")
-    # One second on is in the middle of the gap; the nearest frame that there is comes before it.
-    at(page, SKIPPED[0])
-
-
-def test_time_is_the_frames_own_stamp_across_a_gap(page: Page, server: ConsoleServer) -> None:
-    open_log(page, server, moment="#t=0.967")
-    at(page, SKIPPED[0])
-    page.keyboard.press("ArrowRight")
-
-    at(page, SKIPPED[0] + 1)
-    expect(page.locator("#clock")).to_have_text("0:01.133")
-
-
 def test_a_copied_address_returns_to_the_moment(page: Page, server: ConsoleServer, browser: Browser) -> None:
     open_log(page, server)
     for _ in range(7):
@@ -141,88 +95,22 @@ def test_a_copied_address_returns_to_the_moment(page: Page, server: ConsoleServe
     assert same(seen, returned)
 
 
+def test_the_link_button_copies_the_moment(page: Page, server: ConsoleServer) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_log(page, server, moment="#t=0.5&heat=gradcam&opacity=40")
+    page.locator("#copy-link").click()
+    expect(page.locator("#copy-link")).to_have_text("Copied")
+
+    copied = page.evaluate("navigator.clipboard.readText()")
+
+    assert copied == log_address(server, "whole", "#t=0.500&heat=gradcam&opacity=40")
+
+
 def test_an_address_with_nonsense_still_opens_the_log(page: Page, server: ConsoleServer) -> None:
     open_log(page, server, moment="#t=1e99&heat=__proto__&opacity=abc&window=-1&action=<b>&speed=0")
 
     at(page, SEEN)
     expect(page.locator("#method")).to_have_value("hirescam")
-
-
-def test_play_runs_to_the_end_and_stops_there(page: Page, server: ConsoleServer) -> None:
-    open_log(page, server, moment="#t=1.2")
-    page.keyboard.press("Space")
-
-    expect(page.locator("body")).to_have_class(re.compile("playing"))
-    at(page, SEEN)
-    expect(page.locator("body")).not_to_have_class(re.compile("playing"))
-
-
-def test_play_keeps_the_logs_own_pace(page: Page, server: ConsoleServer) -> None:
-    open_log(page, server)
-    page.evaluate(
-        """() => {
-            window.began = null;
-            new MutationObserver(() => {
-                const frame = parseInt(document.getElementById("frame-number").textContent);
-                if (frame >= 2 && window.began === null) window.began = performance.now();
-                if (frame >= 25 && !window.took) window.took = performance.now() - window.began;
-            }).observe(document.getElementById("frame-number"), { childList: true });
-        }"""
-    )
-    page.keyboard.press("Space")
-    at(page, SEEN)
-    took_ms = page.evaluate("window.took")
-
-    # 23 frames are 767 ms; a busy machine may be late, but nothing may run ahead of the log.
-    assert 700 < took_ms < 3000
-
-
-def test_speed_keys_change_the_pace_and_stop_at_the_last(page: Page, server: ConsoleServer) -> None:
-    open_log(page, server)
-    page.keyboard.press(".")
-    expect(page.locator("#speed")).to_have_value("2")
-    for _ in range(9):
-        page.keyboard.press(",")
-    expect(page.locator("#speed")).to_have_value("0.1")
-
-
-def test_the_timeline_and_the_charts_follow_the_pointer(page: Page, server: ConsoleServer) -> None:
-    open_log(page, server)
-    box = page.locator("#timeline").bounding_box()
-    assert box is not None
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 20, middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.75, middle, steps=4)
-    page.mouse.up()
-    dragged = page.locator("#clock").inner_text()
-    page.locator(".chart-plot").first.click(position={"x": 5, "y": 10})
-
-    assert 1.3 < float(dragged.split(":")[1]) < 1.7
-    assert float(page.locator("#clock").inner_text().split(":")[1]) < 0.1
-
-
-def test_the_cursor_of_the_charts_is_in_line_with_the_timeline(page: Page, server: ConsoleServer) -> None:
-    open_log(page, server, moment="#t=1.2")
-    cursor = page.locator(".cursor").first.bounding_box()
-    shot = pixels(page.locator("#timeline"))
-    box = page.locator("#timeline").bounding_box()
-
-    assert cursor is not None and box is not None
-    orange = (shot[..., 2] > 200) & (shot[..., 1] < 190) & (shot[..., 0] < 90)
-    mark = box["x"] + np.flatnonzero(orange[4:20].all(axis=0)).mean()
-    assert cursor["x"] + cursor["width"] / 2 == pytest.approx(mark, abs=1.5)
-
-
-def test_n_and_p_go_from_event_to_event(page: Page, server: ConsoleServer) -> None:
-    open_log(page, server, moment="#t=0.5")
-    page.keyboard.press("n")
-    at(page, SKIPPED[0])
-    expect(page.locator("#shown-event")).to_contain_text("No frame for 167 ms")
-    page.keyboard.press("n")
-    at(page, SEEN)
-    page.keyboard.press("p")
-    at(page, SKIPPED[0])
 
 
 def test_actions_stand_in_steering_order_and_the_chosen_one_is_marked(
@@ -237,18 +125,6 @@ def test_actions_stand_in_steering_order_and_the_chosen_one_is_marked(
     assert angles == sorted(angles, reverse=True)
     assert len(angles) == 9
     assert page.locator("#steering-value").inner_text().removesuffix(".0") == chosen.rstrip("°")
-
-
-def test_the_help_lists_the_keys_and_keeps_them_from_the_page(page: Page, server: ConsoleServer) -> None:
-    open_log(page, server)
-    page.keyboard.press("?")
-    expect(page.locator("#help")).to_be_visible()
-    expect(page.locator("#keys")).to_contain_text("Next event")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Escape")
-
-    expect(page.locator("#help")).to_be_hidden()
-    at(page, 1)
 
 
 def test_a_log_without_a_policy_plays_and_says_why_there_is_no_heat_map(
@@ -267,6 +143,18 @@ def test_a_log_that_was_cut_off_says_so_and_plays_up_to_the_cut(page: Page, serv
     expect(page.locator("#notice")).to_contain_text("damaged")
     page.keyboard.press("End")
     assert stage(page).std() > 20
+
+
+def test_a_log_that_cannot_be_read_says_why_and_shows_no_empty_panels(
+    browser: Browser, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.mcap").write_bytes(b"<b>no log</b>" * 9)
+    with ConsoleServer(ConsoleConfig(logs=tmp_path, port=0)) as server:
+        page = browser.new_page()
+        page.goto(log_address(server, "broken"))
+        expect(page.locator("#notice")).to_contain_text("no MCAP file")
+        expect(page.locator("#replay")).to_be_hidden()
+        page.close()
 
 
 def test_the_list_shows_every_log_with_its_picture_and_opens_it(page: Page, server: ConsoleServer) -> None:
