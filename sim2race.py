@@ -47,6 +47,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "Hold the vehicle model to measurements, as tables and a picture",
         "sim",
     ),
+    "bench": Subcommand("sim2race_bench", "BenchConfig", "Measure how fast a part is on this machine", "sim"),
     "train": Subcommand("training.train", "TrainConfig", "Train a policy in the simulator", "train"),
     "evaluate": Subcommand(
         "training.evaluate", "EvaluateConfig", "Drive a policy greedily, as a table", "train"

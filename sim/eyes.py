@@ -103,6 +103,10 @@ class Eyes:
         """Names that are not drawn."""
         return frozenset(self._hidden)
 
+    def replace_objects(self, car: int, objects: npt.NDArray[np.void]) -> None:
+        """Put other objects round a car's track, until its next scene."""
+        self._objects[car] = objects
+
     @property
     def averaging(self) -> npt.NDArray[np.float32]:
         """How much of each car's picture is the one before it, (N,)."""
