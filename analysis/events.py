@@ -9,13 +9,14 @@ import numpy as np
 
 from analysis.laps import Lap
 from analysis.metrics import frame_times_s, latencies_ms
+from car.frame_table import LogEvent
 from car.log_reader import CarLog
 
 GAP_PERIODS = 2.5
 """Two frames further apart than this many median periods are a gap."""
 
 SLOW_MEDIANS = 3.0
-"""A frame whose latency is above this many medians is a spike."""
+"""A frame whose latency is above this many medians, and above the time to the next frame, is a spike."""
 
 _CLOSE_S = 0.5
 
@@ -26,7 +27,7 @@ _WORDS = {
     "disarmed": "Disarmed",
     "driving": "Driving",
     "stopped": "Stopped",
-    "off_track": "Off track",
+    "off_track": "",  # Its text says it.
     "end": "Log ends",
 }
 _SEVERITIES: dict[str, Severity] = {"stopped": "alarm", "off_track": "alarm"}
@@ -64,12 +65,18 @@ def _logged(log: CarLog) -> list[TimelineEvent]:
         TimelineEvent(
             time_s=(event.stamp_ns - start_ns) / 1e9 if start_ns else 0.0,
             kind=event.kind,
-            text=": ".join(part for part in (_WORDS.get(event.kind, event.kind), event.text) if part),
+            text=_in_words(event),
             severity=_SEVERITIES.get(event.kind, "info"),
         )
         for event in log.events
         if event.kind != "lap"
     ]
+
+
+def _in_words(event: LogEvent) -> str:
+    parts = (_WORDS.get(event.kind, event.kind), event.text)
+    words = ": ".join(part for part in parts if part)
+    return words[:1].upper() + words[1:]
 
 
 def _laps(laps: list[Lap]) -> list[TimelineEvent]:
@@ -110,7 +117,8 @@ def _slow_frames(log: CarLog) -> list[TimelineEvent]:
     known = np.isfinite(latency)
     if known.sum() < 3:
         return []
-    limit = SLOW_MEDIANS * float(np.median(latency[known]))
+    period_ms = float(np.median(np.diff(seconds))) * 1000.0
+    limit = max(SLOW_MEDIANS * float(np.median(latency[known])), period_ms)
     slow = np.flatnonzero(np.nan_to_num(latency) > limit)
     groups = np.split(slow, np.flatnonzero(np.diff(seconds[slow]) > _CLOSE_S) + 1) if len(slow) else []
     worst = [int(group[np.argmax(latency[group])]) for group in groups]

@@ -60,6 +60,22 @@ def test_slow_frames_close_together_are_one_event_at_the_worst() -> None:
     assert "80 ms" in event.text
 
 
+def test_a_frame_that_is_slower_than_usual_but_done_before_the_next_is_no_event() -> None:
+    stamps = START_NS + np.arange(60) * 33_333_333
+    written = stamps + 5_000_000
+    written[30] += 20_000_000
+
+    assert timeline_events(log_of(frame_table(60, stamp_ns=stamps, written_ns=written)), []) == []
+
+
+def test_leaving_the_track_is_said_once() -> None:
+    log = log_of(frame_table(30), [LogEvent(START_NS, "off_track", "left the track at 3 %")])
+
+    (event,) = timeline_events(log, [])
+
+    assert (event.text, event.severity) == ("Left the track at 3 %", "alarm")
+
+
 def test_events_come_in_order_of_time_and_a_steady_log_has_none() -> None:
     log = log_of(
         frame_table(30), [LogEvent(START_NS + 2, "stopped", "b"), LogEvent(START_NS - 1, "armed", "a")]
