@@ -99,7 +99,7 @@ MANUAL_DRIVE = Topic(
 DEVICE_STATUS = Topic(
     "/device_info_pkg/device_status",
     "deepracer_interfaces_pkg/msg/DeviceStatusMsg",
-    publisher="log",
+    publisher="status",
     subscribers="log",
     meaning="health of the computer: load, temperature, memory, latency",
 )
@@ -107,7 +107,7 @@ DRIVE_REPORT = Topic(
     "/sim2race/drive_report",
     "sim2race_msgs/msg/DriveReport",
     publisher="drive",
-    subscribers="log",
+    subscribers="log, status, sim2race drive",
     meaning="every command and change of state: units, pulse widths, stamps, and why the car stopped",
     depth=10,
 )
@@ -115,7 +115,7 @@ INFERENCE_REPORT = Topic(
     "/sim2race/inference_report",
     "sim2race_msgs/msg/InferenceReport",
     publisher="inference",
-    subscribers="drive, log",
+    subscribers="drive, log, sim2race drive",
     meaning="what became of every frame: counts of acted on and dropped, time taken",
     depth=10,
 )
@@ -131,7 +131,7 @@ TRACK_POSITION = Topic(
     "/sim2race/track_position",
     "sim2race_msgs/msg/TrackPosition",
     publisher="simulated car",
-    subscribers="log",
+    subscribers="log, sim2race drive",
     meaning="progress, lateral position and lap times; only a simulated car knows them",
     depth=10,
 )
@@ -139,7 +139,7 @@ RUN_INFO = Topic(
     "/sim2race/run_info",
     "std_msgs/msg/String",
     publisher="log",
-    subscribers="none",
+    subscribers="sim2race drive",
     meaning="JSON: the log's path, policy, action space, calibration, versions, track, noise, seed",
     durability=Durability.TRANSIENT_LOCAL,
 )
