@@ -153,10 +153,12 @@ def _print_ratios(
     if with_racing:
         ratios.append(f"{sixty_four / rows[-1].per_second:.1f}x CarRacing-v3")
     else:
-        ratios.append("CarRacing-v3 not measured: pip install 'gymnasium\[box2d]'")
+        ratios.append("CarRacing-v3 not measured: pip install 'gymnasium[box2d]'")
     warp = next(row for row in rows if row.name.startswith("OpenCV"))
     ratios.append(f"{sixty_four / warp.per_second:.2f}x one OpenCV ground warp")
-    console.print("Everything on, 64 cars: " + ", ".join(ratios) + ".", soft_wrap=True, highlight=False)
+    console.print(
+        "Everything on, 64 cars: " + ", ".join(ratios) + ".", soft_wrap=True, highlight=False, markup=False
+    )
 
 
 def _objects_table(seconds: float) -> Table:

@@ -13,35 +13,51 @@ from sim.render_tables import BIG, BINS, DEPTH, FOUR, HALF, NOISE_SIZE, ONE, QUA
 
 NEAREST_M = 0.03
 OPAQUE = np.float32(0.02)
+DISTANCE, PER_PIXEL, BOTTOM, TOP, SHARE, ALONG = range(6)
+"""What the table keeps of a panel in a column: where it is, pixels per metre there, its ends, how much of the
+column it fills, and the place along it that is seen."""
 BELOW_FLOOR = np.float32(-0.05)
 
 
 @njit(cache=True, fastmath=True)
 def _insert(
-    depth: Any,
-    panel: Any,
-    share: Any,
-    along: Any,
-    column: int,
-    distance: float,
-    number: int,
-    part: float,
-    place: float,
+    seen: Any, panel: Any, column: int, distance: float, number: int, thing: Any, part: float, place: float
 ) -> None:
     """Keep a panel in a column's list, nearest first; the farthest falls off the end."""
     slot = DEPTH - 1
-    if depth[column, slot] <= distance:
+    if seen[column, slot, DISTANCE] <= distance:
         return
-    while slot > 0 and depth[column, slot - 1] > distance:
-        depth[column, slot] = depth[column, slot - 1]
+    while slot > 0 and seen[column, slot - 1, DISTANCE] > distance:
+        seen[column, slot] = seen[column, slot - 1]
         panel[column, slot] = panel[column, slot - 1]
-        share[column, slot] = share[column, slot - 1]
-        along[column, slot] = along[column, slot - 1]
         slot -= 1
-    depth[column, slot] = distance
+    entry = seen[column, slot]
+    entry[DISTANCE], entry[SHARE], entry[ALONG] = distance, part, place
+    entry[BOTTOM], entry[TOP] = thing.bottom_m, thing.top_m
     panel[column, slot] = number
-    share[column, slot] = part
-    along[column, slot] = place
+
+
+@njit(cache=True, fastmath=True)
+def finish_table(seen: Any, limits: Any, height_m: Any, pixel_rad: Any) -> float:
+    """Fill in what every pixel of a column needs, and between which slopes a column shows panels at all.
+
+    Returns:
+        The nearest panel's distance.
+    """
+    nearest = BIG
+    for column in range(BINS):
+        lowest, highest = BIG, -BIG
+        for slot in range(DEPTH):
+            entry = seen[column, slot]
+            if entry[DISTANCE] >= BIG:
+                break
+            entry[PER_PIXEL] = ONE / (entry[DISTANCE] * pixel_rad)
+            margin = HALF * pixel_rad
+            lowest = min(lowest, (entry[BOTTOM] - height_m) / entry[DISTANCE] - margin)
+            highest = max(highest, (entry[TOP] - height_m) / entry[DISTANCE] + margin)
+        limits[column, 0], limits[column, 1] = lowest, highest
+        nearest = min(nearest, seen[column, 0, DISTANCE])
+    return float(nearest)
 
 
 @njit(cache=True, fastmath=True)
@@ -51,10 +67,8 @@ def tabulate(
     y_m: float,
     yaw_rad: float,
     widest: float,
-    depth: Any,
+    seen: Any,
     panel: Any,
-    share: Any,
-    along: Any,
 ) -> None:
     """Fill the table over t with the panels seen from a camera at x, y looking along yaw."""
     cosine, sine = math.cos(yaw_rad), math.sin(yaw_rad)
@@ -105,7 +119,7 @@ def tabulate(
                 continue
             part = min(high, column + 1.0) - max(low, float(column))
             place = math.sqrt((distance - start_x) ** 2 + (t * distance - start_y) ** 2)
-            _insert(depth, panel, share, along, column, distance, number, part, place)
+            _insert(seen, panel, column, distance, number, thing, part, place)
 
 
 @njit(cache=True, fastmath=True)
@@ -159,38 +173,36 @@ def panel_row(
     height_m: Any,
     per_t: Any,
     widest: Any,
-    pixel_rad: Any,
     objects: Any,
     greys: Any,
-    depth: Any,
+    seen: Any,
     panel: Any,
-    share: Any,
-    along: Any,
+    limits: Any,
     shade: Any,
 ) -> None:
     """Lay the panels over a row, front to back, each as far as it covers the pixel."""
     for pixel in range(WIDTH):
         slope = slopes[pixel]
-        column = min(max(int((ts[pixel] + widest) * per_t), 0), BINS - 1)
+        column = min(max(np.int32((ts[pixel] + widest) * per_t), 0), BINS - 1)
+        if slope < limits[column, 0] or slope > limits[column, 1]:
+            continue
         light, passing = ZERO, ONE
         for slot in range(DEPTH):
-            distance = depth[column, slot]
-            height = height_m + slope * distance
-            if distance >= BIG or height < BELOW_FLOOR:
+            entry = seen[column, slot]
+            if entry[DISTANCE] >= BIG:
                 break
-            number = panel[column, slot]
-            thing = objects[number]
+            height = height_m + slope * entry[DISTANCE]
             # Soft edges: the share of the pixel that lies between bottom and top.
-            size = distance * pixel_rad
-            above = min(max((height - thing.bottom_m) / size + HALF, ZERO), ONE)
-            below = min(max((thing.top_m - height) / size + HALF, ZERO), ONE)
-            cover = (above + below - ONE) * share[column, slot]
+            above = min(max((height - entry[BOTTOM]) * entry[PER_PIXEL] + HALF, ZERO), ONE)
+            below = min(max((entry[TOP] - height) * entry[PER_PIXEL] + HALF, ZERO), ONE)
+            cover = (above + below - ONE) * entry[SHARE]
             if cover <= ZERO:
                 continue
-            place = along[column, slot]
+            number, size = panel[column, slot], ONE / entry[PER_PIXEL]
+            thing = objects[number]
             if thing.gap_share > ZERO or thing.taper > ZERO:
-                cover *= _see_through(thing, place, height, size)
-            grey = _printed(thing, greys[number], place, height, size, shade)
+                cover *= _see_through(thing, entry[ALONG], height, size)
+            grey = _printed(thing, greys[number], entry[ALONG], height, size, shade)
             light += passing * cover * grey
             passing *= ONE - cover
             if passing < OPAQUE:

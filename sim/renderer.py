@@ -20,7 +20,7 @@ from numba import njit
 from car.preprocess import HEIGHT, WIDTH
 from sim.render_floor import floor_row, meet_floor, shade_row, slope_table
 from sim.render_lens import aim_row, ceiling_row, expose_row, smear, tone_curve
-from sim.render_panels import BELOW_FLOOR, flicker, panel_row, tabulate
+from sim.render_panels import BELOW_FLOOR, finish_table, flicker, panel_row, tabulate
 from sim.render_tables import BIG, BINS, DEPTH, HORIZON_SLOPE, NOISE_SIZE, ONE, SLOPES, TWO, ZERO
 
 
@@ -45,24 +45,21 @@ def _render_one(
     noise: Any,
 ) -> None:
     """Render one car's plane, row by row, so that the simple parts become vector instructions."""
-    depth = np.full((BINS, DEPTH), BIG, np.float32)
+    seen = np.full((BINS, DEPTH, 6), BIG, np.float32)
     panel = np.zeros((BINS, DEPTH), np.int32)
-    share = np.zeros((BINS, DEPTH), np.float32)
-    along = np.zeros((BINS, DEPTH), np.float32)
+    limits = np.empty((BINS, 2), np.float32)
     levels, taps = np.zeros(SLOPES, np.int32), np.zeros(SLOPES, np.int32)
     ts, slopes, spare = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32)
     xs, ys, reaches = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32)
     image, lit = np.zeros((HEIGHT, WIDTH), np.float32), np.empty(len(objects), np.float32)
     curve = np.empty(256, np.float32)
-    tabulate(objects, view.x_m, view.y_m, view.yaw_rad, view.widest, depth, panel, share, along)
+    tabulate(objects, view.x_m, view.y_m, view.yaw_rad, view.widest, seen, panel)
     slope_table(view.height_m, light.pixel_rad, levels, taps)
     flicker(objects, greys, noise, view.noise_start, lit)
     if light.gamma != ONE:
         tone_curve(light, curve)
-    nearest = BIG
-    for column in range(BINS):
-        nearest = min(nearest, depth[column, 0])
     height, widest = np.float32(view.height_m), np.float32(view.widest)
+    nearest = finish_table(seen, limits, height, light.pixel_rad)
     per_t = np.float32(BINS) / (TWO * widest)
     for row in range(HEIGHT):
         values = image[row]
@@ -92,22 +89,7 @@ def _render_one(
             ceiling_row(ts, slopes, values, view, sky, light, HORIZON_SLOPE)
         # Low rows meet the floor before any panel.
         if nearest < BIG and height + highest * nearest > BELOW_FLOOR:
-            panel_row(
-                ts,
-                slopes,
-                values,
-                height,
-                per_t,
-                widest,
-                light.pixel_rad,
-                objects,
-                lit,
-                depth,
-                panel,
-                share,
-                along,
-                shade,
-            )
+            panel_row(ts, slopes, values, height, per_t, widest, objects, lit, seen, panel, limits, shade)
     if light.exposure_s > ZERO or light.defocus > ZERO:
         smear(image, spare, light, view.yaw_rate_radps, view.forward_mps, view.height_m)
     shutter = np.float32(view.noise_start & 1023)
