@@ -17,6 +17,7 @@ from car.errors import Sim2RaceError
 from car.preprocess import HEIGHT, WIDTH
 from sim.motion import IN_PROGRESS, LAP_COMPLETE, STATUSES, TIME_UP
 from sim.simulator import SimConfig, Simulator
+from sim.trace import TraceRecorder
 
 LOOK_AHEAD_M = (0.5, 1.0)
 """Where the ground truth tells the road's curvature ahead."""
@@ -37,6 +38,7 @@ class DrivingBatch:
     Attributes:
         simulator: the world.
         observations: uint8 (N, frames, 120, 160), the current ones; replaced, never written to, by `step`.
+        recorder: follows every step if there is one; see `sim.trace`.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class DrivingBatch:
             if isinstance(self.actions, DiscreteActionSpace)
             else gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
         )
+        self.recorder: TraceRecorder | None = None
         self._returns = np.zeros(n_cars, np.float64)
         self._actions = np.zeros(n_cars, np.int64)
         self.observations = self._first_look(np.arange(n_cars))
@@ -90,6 +93,8 @@ class DrivingBatch:
             time up: the road went on, so a learner bootstraps).
         """
         self.simulator.step(self.commands(actions))
+        if self.recorder is not None:
+            self.recorder.record(np.arange(self.n_cars), np.asarray(actions))
         pictures = self.simulator.look()[:, None]
         lost = self.simulator.lost
         pictures[lost] = self.observations[lost, -1:]

@@ -78,6 +78,11 @@ class Waypoints:
         ahead = min(bisect_right(self._arc_m, projection_m), len(self._arc_m) - 1)
         return ahead - 1, ahead
 
+    def nearest(self, projection_m: float, x_m: float, y_m: float) -> int:
+        """Return the number of whichever of those two is nearer to a point."""
+        behind, ahead = self.around(projection_m)
+        return min(behind, ahead, key=lambda number: math.dist(self.points[number], (x_m, y_m)))
+
 
 class RewardParams:
     """The params of every car of a batch; reads the simulator's own arrays and changes none.
@@ -110,27 +115,30 @@ class RewardParams:
         self.before = self.rows.copy()
         self._routes, self._places = routes, places
         self._starts_m = np.zeros(len(states), np.float64)
+        self._progress = np.zeros(len(states), np.float64)
         self._inputs = (
-            states, parameters, places, commands, table.rows, table.starts, table.counts, table.lengths_m,
+            self._starts_m, self._progress, states, parameters, places, commands,
+            table.rows, table.starts, table.counts, table.lengths_m,
         )  # fmt: skip
         self._every = np.arange(len(states))
         self.begin(self._every)
 
     def begin(self, cars: npt.NDArray[np.int64]) -> None:
-        """Take the places of some cars as the starts of their episodes."""
-        # Progress counts from where the middle of the car is, not from the point ahead of it.
-        self._starts_m[cars] = self._places["arc_length_m"][cars]
-        self.begin_lap(cars)
-        _describe(cars, self.rows, self._starts_m, *self._inputs, 0.0)
+        """Take the places of some cars as the starts of their episodes, and describe them there."""
+        self.begin_lap(cars, here=True)
+        _describe(cars, self.rows, *self._inputs, 0.0)
 
-    def begin_lap(self, cars: npt.NDArray[np.int64]) -> None:
-        """Count the progress of some cars from 0 again."""
-        self.rows["progress"][cars] = 0.0
+    def begin_lap(self, cars: npt.NDArray[np.int64], *, here: bool) -> None:
+        """Count the progress of some cars from 0 again: from where they are, or from their old start."""
+        self._progress[cars] = 0.0
+        if here:
+            # From where the middle of the car is, not the point ahead of it (reference).
+            self._starts_m[cars] = self._places["arc_length_m"][cars]
 
     def update(self, dt_s: float) -> None:
         """Follow the step that has just been driven."""
         np.copyto(self.before, self.rows)
-        _describe(self._every, self.rows, self._starts_m, *self._inputs, dt_s)
+        _describe(self._every, self.rows, *self._inputs, dt_s)
 
     def of(self, car: int) -> dict[str, Any]:
         """Return a car's params: a dictionary and lists of its own, which its owner may change."""
@@ -194,6 +202,7 @@ def _describe(
     cars: Any,
     out: Any,
     starts_m: Any,
+    progress: Any,
     states: Any,
     parameters: Any,
     places: Any,
@@ -222,8 +231,9 @@ def _describe(
             if wheel_on_track(state, parameters[car], rows, start, count, place.sample, wheel):
                 wheels += 1
         params.wheels_on_track = wheels
-        progress = reference_progress((params.projection_m - starts_m[car]) / length, params.progress)
-        params.progress = 100.0 if place.status == LAP_COMPLETE else min(progress, BEFORE_THE_LAP)
+        share = (params.projection_m - starts_m[car]) / length
+        progress[car] = min(reference_progress(share, progress[car]), BEFORE_THE_LAP)
+        params.progress = 100.0 if place.status == LAP_COMPLETE else progress[car]
         params.steps = place.steps + 1
         params.steering_rad, params.speed_mps = commands[car, 0, 0], commands[car, 0, 1]
         params.time_s += dt_s

@@ -254,7 +254,7 @@ class Simulator:
         return {
             "seed": self._seed,
             "episode": int(self._episodes[car]),
-            "parameters": {name: float(parameters[name]) for name in parameters.dtype.names or ()},
+            "parameters": {name: parameters[name].tolist() for name in parameters.dtype.names or ()},
             "commands_newest_first": self._commands[car].tolist(),
         }
 

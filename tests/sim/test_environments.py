@@ -87,3 +87,20 @@ def test_stable_baselines_gets_what_it_bootstraps_from() -> None:
         assert info["episode"]["status"] == "time_up"
         assert info["episode"]["l"] == 12
         assert np.any(info["terminal_observation"] != np.asarray(observations)[car])
+
+
+def test_info_carries_the_ground_truth() -> None:
+    config = SimConfig(noise="none", start="line", vary_vehicle=False, directions=("counter-clockwise",))
+    batch = DrivingBatch(config, n_cars=1, seed=0)
+    for _ in range(40):
+        batch.step(np.array([0]))
+        batch.simulator.places["status"] = 0
+    info = batch.info(0)
+    route, state = batch.simulator.route_of(0), batch.simulator.states[0]
+    # On a circle at speed the middle of the car slides outwards or inwards: the slip angle is not zero.
+    assert abs(info["slip_angle_rad"]) > 0.005
+    assert info["slip_angle_rad"] == pytest.approx(np.arctan2(state["lateral_mps"], state["forward_mps"]))
+    assert info["yaw_rate_radps"] == float(state["yaw_rate_radps"]) != 0.0
+    at = np.array([info["arc_length_m"] + 0.5, info["arc_length_m"] + 1.0])
+    expected = route.curvature_1pm[np.round(at / route.spacing_m).astype(int) % len(route.curvature_1pm)]
+    np.testing.assert_allclose(info["curvature_ahead_1pm"], expected, atol=0.1)
