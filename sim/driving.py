@@ -95,6 +95,15 @@ class DrivingBatch:
         self.simulator.step(self.commands(actions))
         if self.recorder is not None:
             self.recorder.record(np.arange(self.n_cars), np.asarray(actions))
+        self.observe()
+        rewards = self.simulator.rewards.copy()
+        self._returns += rewards
+        status = self.simulator.places["status"]
+        truncated = (status == LAP_COMPLETE) | (status == TIME_UP)
+        return self.observations, rewards, (status != IN_PROGRESS) & ~truncated, truncated
+
+    def observe(self) -> npt.NDArray[np.uint8]:
+        """Take a picture with every camera into the observations, and return them."""
         pictures = self.simulator.look()[:, None]
         lost = self.simulator.lost
         pictures[lost] = self.observations[lost, -1:]
@@ -102,11 +111,7 @@ class DrivingBatch:
         self.observations = (
             pictures if self.frames == 1 else np.concatenate([self.observations[:, 1:], pictures], axis=1)
         )
-        rewards = self.simulator.rewards.copy()
-        self._returns += rewards
-        status = self.simulator.places["status"]
-        truncated = (status == LAP_COMPLETE) | (status == TIME_UP)
-        return self.observations, rewards, (status != IN_PROGRESS) & ~truncated, truncated
+        return self.observations
 
     def _average(self, pictures: npt.NDArray[np.uint8]) -> None:
         """Mix the picture before into those of cars whose camera does so, in place."""

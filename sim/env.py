@@ -29,14 +29,20 @@ class DeepRacerEnv(gymnasium.Env[npt.NDArray[np.uint8], Any]):
 
     ## Rewards
     Metres gained along the centre line since the last step, minus 2 for leaving the track or getting
-    stuck (`sim.simulator.RewardConfig`).
+    stuck (`sim.simulator.RewardConfig`); or what a DeepRacer `reward_function(params)` in a file of yours
+    returns (`SimConfig.reward_file`).
 
     ## Starting State
-    Anywhere on the track, rolling, a little off centre and askew; or at rest on the start line.
+    Anywhere on the track, rolling, a little off centre and askew; or at rest, on the start line or a
+    twentieth of a lap further each time. A share of episodes can start near an edge and headed wrong.
 
     ## Episode End
     Terminated: all four wheels off the track; driving backwards, or standing still, for a second.
     Truncated: lap complete; time up.
+
+    ## Info
+    The ground truth: pose, speed, slip angle and yaw rate, place along and beside the centre line, its
+    curvature here, half a metre and a metre ahead, progress, lap time and how the episode ended.
 
     ## Arguments
     `config` (`SimConfig`), `actions` (`ActionSpace`), `frames` (1 or more), `render_mode` ("rgb_array").

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +17,11 @@ from car.action_space import DiscreteActionSpace
 from car.errors import Sim2RaceError
 from car.files import write_atomically
 from car.policy import Policy
+from sim.race import RULES
 from sim.simulator import SimConfig
 from sim.track import DIRECTIONS
 from training.evaluation import Act, Evaluation, LapSummary, evaluate
+from training.races import RaceResult, drive_races, race_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,18 +50,30 @@ class EvaluateConfig:
     """A slower lap counts as not completed."""
     seed: int = 7
     """Seed of surroundings and cars."""
+    rules: Literal["laps", "reference", "deepracer-for-cloud"] = "laps"
+    """Single laps, each by a car of its own; or a race of so many laps on end, with these penalties."""
     json: Path | None = None
     """File to write the figures to."""
+    trace: Path | None = None
+    """Folder to write SIM_TRACE files and metrics to."""
 
 
 def run(config: EvaluateConfig) -> int:
     """Evaluate as `config` says, print the table and write the JSON."""
     policy = Policy.load(config.policy)
-    evaluation = evaluate_policy(policy, config)
     console = Console()
-    console.print(
-        evaluation_table(evaluation, title=f"{policy.metadata.name}: greedy laps, noise {config.noise}")
-    )
+    if config.rules == "laps":
+        evaluation = evaluate_policy(policy, config)
+        title = f"{policy.metadata.name}: greedy laps, noise {config.noise}"
+        console.print(evaluation_table(evaluation, title=title))
+        figures = evaluation.to_data()
+    else:
+        races = race_policy(policy, config)
+        title = f"{policy.metadata.name}: a race by the rules {config.rules}, noise {config.noise}"
+        console.print(race_table(races, title=title))
+        figures = {"races": [race.to_data() for race in races]}
+    if config.trace is not None:
+        console.print(f"Wrote {config.trace}.", highlight=False, soft_wrap=True)
     if config.json is not None:
         content = {
             "policy": str(config.policy),
@@ -68,7 +82,8 @@ def run(config: EvaluateConfig) -> int:
             "vehicle": config.vehicle,
             "seed": config.seed,
             "starts": config.starts,
-            **evaluation.to_data(),
+            "rules": config.rules,
+            **figures,
         }
         write_atomically(config.json, json.dumps(content, indent=2) + "\n")
         console.print(f"Wrote {config.json}.", highlight=False, soft_wrap=True)
@@ -81,11 +96,48 @@ def evaluate_policy(policy: Policy, config: EvaluateConfig) -> Evaluation:
     Raises:
         Sim2RaceError: a track, preset or noise level does not exist, or the policy wants more than pictures.
     """
+    return evaluate(
+        greedy(policy),
+        world(policy, config),
+        action_space=policy.action_space,
+        frames=policy.frames,
+        laps=config.laps,
+        seed=config.seed,
+        starts=config.starts,
+        trace=config.trace,
+    )
+
+
+def race_policy(policy: Policy, config: EvaluateConfig) -> list[RaceResult]:
+    """Drive the races that `config` asks for: a car per track and direction, `laps` laps on end each.
+
+    Raises:
+        Sim2RaceError: as `evaluate_policy`; or races were to start anywhere but on the line.
+    """
+    if config.starts != "line":
+        raise Sim2RaceError(f"A race starts on the line; starts is {config.starts!r}, expected 'line'.")
+    return drive_races(
+        greedy(policy),
+        world(policy, config),
+        replace(RULES[config.rules], trials=config.laps),
+        action_space=policy.action_space,
+        frames=policy.frames,
+        seed=config.seed,
+        trace=config.trace,
+    )
+
+
+def world(policy: Policy, config: EvaluateConfig) -> SimConfig:
+    """Return the world that `config` asks for, seen through the policy's camera.
+
+    Raises:
+        Sim2RaceError: the policy wants more than pictures.
+    """
     if policy.history:
         raise Sim2RaceError(
             f"{policy.path} wants the last {policy.history} commands; the simulator only gives pictures."
         )
-    sim = SimConfig(
+    return SimConfig(
         tracks=config.track,
         directions=DIRECTIONS if config.direction == "both" else (config.direction,),
         noise=config.noise,
@@ -94,15 +146,6 @@ def evaluate_policy(policy: Policy, config: EvaluateConfig) -> Evaluation:
         camera=policy.metadata.camera,
         control_rate_hz=config.control_rate_hz,
         max_episode_s=config.max_lap_s,
-    )
-    return evaluate(
-        greedy(policy),
-        sim,
-        action_space=policy.action_space,
-        frames=policy.frames,
-        laps=config.laps,
-        seed=config.seed,
-        starts=config.starts,
     )
 
 

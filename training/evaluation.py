@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from car.action_space import ActionSpace, DiscreteActionSpace
 from car.errors import Sim2RaceError
 from sim.motion import IN_PROGRESS, LAP_COMPLETE, OFF_TRACK, STATUSES
 from sim.simulator import SimConfig, Simulator
+from sim.trace import TraceRecorder
 from sim.track import Track
 
 Act = Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
@@ -138,6 +140,7 @@ def evaluate(
     laps: int,
     seed: int,
     starts: Literal["line", "round-robin"] = "line",
+    trace: Path | None = None,
 ) -> Evaluation:
     """Drive `laps` attempts per track and direction, all at once, each in surroundings of its own.
 
@@ -149,9 +152,10 @@ def evaluate(
         laps: attempts per track and direction.
         seed: of everything random.
         starts: all on the start line, or spread evenly around the track.
+        trace: folder to write every step to, see `sim.trace`.
 
     Raises:
-        Sim2RaceError: a name in `sim` does not exist, or there is nothing to drive.
+        Sim2RaceError: a name in `sim` does not exist, there is nothing to drive, or a file cannot be written.
     """
     routes = len(sim.tracks) * len(sim.directions)
     if laps < 1 or routes < 1:
@@ -160,12 +164,16 @@ def evaluate(
     if starts == "round-robin":
         _spread(simulator, laps, routes)
     recorder = _Recorder(simulator)
+    tracer = TraceRecorder(simulator) if trace is not None else None
     active = np.arange(simulator.n_cars)
     observations = np.repeat(simulator.look()[:, None], frames, axis=1)
     commands = np.zeros((simulator.n_cars, 2), np.float32)
     while len(active):
-        commands[active] = _commands(action_space, act(observations[active]))
+        actions = act(observations[active])
+        commands[active] = _commands(action_space, actions)
         simulator.step(commands)
+        if tracer is not None:
+            tracer.record(active, actions)
         recorder.record(active, commands)
         finished = simulator.places["status"][active] != IN_PROGRESS
         commands[active[finished]] = 0.0
@@ -173,6 +181,8 @@ def evaluate(
         if len(active):
             pictures = simulator.look(active)[:, None]
             observations[active] = np.concatenate([observations[active][:, 1:], pictures], axis=1)
+    if tracer is not None and trace is not None:
+        tracer.write(trace)
     return Evaluation(tuple(recorder.lap(car) for car in range(simulator.n_cars)))
 
 

@@ -1,0 +1,118 @@
+"""Races of a policy by the reference simulator's rules: laps on end, penalties, and the time of it all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from car.action_space import ActionSpace, DiscreteActionSpace
+from car.errors import Sim2RaceError
+from sim.driving import DrivingBatch
+from sim.race import Race, RaceRules
+from sim.race_metrics import Trial, evaluation_metrics
+from sim.simulator import SimConfig
+from sim.trace import TraceRecorder
+from training.evaluation import Act
+
+
+@dataclass(frozen=True)
+class RaceResult:
+    """How a car's race went."""
+
+    track: str
+    direction: str
+    """counter-clockwise or clockwise."""
+    trials: tuple[Trial, ...]
+
+    @property
+    def lap_times_s(self) -> list[float]:
+        """Times of the completed laps, penalties included."""
+        return [trial.seconds for trial in self.trials if trial.status == "lap_complete"]
+
+    @property
+    def failures(self) -> Counter[str]:
+        """How often the car left the track, got stuck or drove backwards."""
+        return sum((Counter(trial.failures) for trial in self.trials), Counter())
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the race as JSON-able data, its laps as in the reference's metrics file."""
+        return {"track": self.track, "direction": self.direction, **evaluation_metrics(self.trials)}
+
+
+def drive_races(
+    act: Act,
+    sim: SimConfig,
+    rules: RaceRules,
+    *,
+    action_space: ActionSpace,
+    frames: int,
+    seed: int,
+    trace: Path | None = None,
+) -> list[RaceResult]:
+    """Drive one race per track and direction, side by side.
+
+    Args:
+        act: decides; called with the observations of the cars that still race.
+        sim: tracks, directions, noise and vehicle; every car starts at rest on the start line.
+        rules: laps and penalties.
+        action_space: what the actions mean.
+        frames: pictures stacked in an observation.
+        seed: of everything random.
+        trace: folder to write every step to, see `sim.trace`.
+
+    Raises:
+        Sim2RaceError: a name in `sim` does not exist, there is nothing to drive, or a file cannot be written.
+    """
+    routes = len(sim.tracks) * len(sim.directions)
+    if rules.trials < 1 or routes < 1:
+        raise Sim2RaceError(f"Nothing to race: {rules.trials} laps on {routes} tracks and directions.")
+    batch = DrivingBatch(
+        replace(sim, start="line"), n_cars=routes, seed=seed, action_space=action_space, frames=frames
+    )
+    race = Race(batch.simulator, rules)
+    recorder = TraceRecorder(batch.simulator, race) if trace is not None else None
+    discrete = isinstance(action_space, DiscreteActionSpace)
+    actions: Any = np.zeros(routes, np.int64) if discrete else np.zeros((routes, 2), np.float32)
+    while not race.finished.all():
+        racing = np.flatnonzero(~race.finished)
+        actions[racing] = act(batch.observations[racing])
+        race.step(batch.commands(actions))
+        batch.observe()
+        if recorder is not None:
+            recorder.record(racing, actions[racing])
+    if recorder is not None and trace is not None:
+        recorder.write(trace)
+    return [_result(race, car) for car in range(routes)]
+
+
+def race_table(races: list[RaceResult], *, title: str) -> Table:
+    """Return races as a table to print; times include penalties."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("track", no_wrap=True)
+    table.add_column("way", no_wrap=True)
+    for column in ("laps", "total s", "mean s", "best s", "off", "stuck", "back"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for race in races:
+        times = race.lap_times_s
+        table.add_row(
+            race.track,
+            {"counter-clockwise": "ccw", "clockwise": "cw"}[race.direction],
+            f"{len(times)}/{len(race.trials)}",
+            f"{race.trials[-1].end_s:.2f}",
+            f"{np.mean(times):.2f}" if times else "-",
+            f"{min(times):.2f}" if times else "-",
+            *(str(race.failures[status]) for status in ("off_track", "immobilized", "reversed")),
+        )
+    return table
+
+
+def _result(race: Race, car: int) -> RaceResult:
+    route = race.simulator.route_of(car)
+    direction = "clockwise" if route.clockwise else "counter-clockwise"
+    return RaceResult(route.name, direction, tuple(race.trials[car]))
