@@ -34,7 +34,7 @@ class Subcommand:
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "demo": Subcommand(
-        "demo",
+        "sim2race_demo",
         "DemoConfig",
         "The whole loop: train, export, drive in ROS 2, log, replay in the browser",
         "train",
