@@ -17,10 +17,11 @@ from pathlib import Path
 
 from analysis.console.documents import replay_document
 from analysis.console.heatmaps import LogHeatmaps
+from analysis.log_index import fingerprint, open_log
 from analysis.metrics import Scorecard
 from analysis.replay import Replay, replay
 from car.errors import Sim2RaceError
-from car.log_reader import CarLog, LogSummary, list_logs, read_log
+from car.log_reader import CarLog, LogSummary, list_logs
 
 _OPEN_LOGS = 3
 _MARKS_OF_A_LOG = ("metadata.yaml", "run.json")
@@ -43,10 +44,7 @@ class LogEntry:
 
     def version(self) -> str:
         """Return a fingerprint of the log's files, so that pictures of a log that grew are fetched again."""
-        path = self.summary.path
-        files = [file for file in sorted(path.iterdir()) if file.is_file()] if path.is_dir() else [path]
-        marks = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-        return hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
+        return fingerprint(self.summary.path)
 
 
 class OpenLog:
@@ -63,7 +61,7 @@ class OpenLog:
     def __init__(self, entry: LogEntry, version: str) -> None:
         self.entry = entry
         self.version = version
-        self.log: CarLog = read_log(entry.summary.path)
+        self.log: CarLog = open_log(entry.summary.path)
         self.heatmaps = LogHeatmaps(self.log)
         self._replay: Replay | None = None
         self._lock = threading.Lock()
