@@ -135,6 +135,8 @@ def draw_center_line(track: RandomTrack) -> Array:
             points, radius = _laid_smoothly(line)
             if radius >= 1.01 * track.radius:
                 points -= points.min(axis=0)
+                # The same array answers every later call.
+                points.flags.writeable = False
                 return points
     raise Sim2RaceError(
         f"No track of length={track.length:g}, width={track.width:g} and radius={track.radius:g} was found "

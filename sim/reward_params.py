@@ -25,6 +25,8 @@ WAYPOINT_SPACING_M = 0.2
 """Distance between waypoints where a track has no survey of its own to take them from."""
 BEFORE_THE_LAP = 99.99
 """Largest progress before the lap is complete."""
+COMMAND_DIGITS = 5
+"""Commands are kept in single precision; so rounded, 20 degrees are 20 and not 19.9999994."""
 
 PARAMS_DTYPE = np.dtype(
     [
@@ -157,8 +159,8 @@ class RewardParams:
             "projection_distance": row["projection_m"],
             "progress": row["progress"],
             "steps": row["steps"],
-            "speed": row["speed_mps"],
-            "steering_angle": math.degrees(row["steering_rad"]),
+            "speed": round(row["speed_mps"], COMMAND_DIGITS),
+            "steering_angle": round(math.degrees(row["steering_rad"]), COMMAND_DIGITS),
             "track_width": row["left_width_m"] + row["right_width_m"],
             "track_length": track.length_m,
             "waypoints": waypoints.points.copy(),

@@ -25,6 +25,7 @@ from car.files import write_atomically
 from sim.motion import IN_PROGRESS, STATUSES
 from sim.race import PAUSE, Race
 from sim.race_metrics import FAILURES, Trial, evaluation_metrics, training_metrics
+from sim.reward_params import COMMAND_DIGITS
 from sim.simulator import Simulator
 
 
@@ -202,7 +203,8 @@ class TraceRecorder:
         """Return a row: a car's pose, what it earned, and the command that acts from there."""
         command, route = self._params.rows[drive.car], int(self._simulator.places["route"][drive.car])
         x, y, projection = float(pose["x_m"]), float(pose["y_m"]), float(pose["projection_m"])
-        steering_deg, speed = math.degrees(command["steering_rad"]), float(command["speed_mps"])
+        steering_deg = round(math.degrees(command["steering_rad"]), COMMAND_DIGITS)
+        speed = round(float(command["speed_mps"]), COMMAND_DIGITS)
         return TraceRow(
             episode=drive.trial,
             steps=float(pose["steps"]),

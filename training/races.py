@@ -28,6 +28,8 @@ class RaceResult:
     track: str
     direction: str
     """counter-clockwise or clockwise."""
+    laps: int
+    """Laps to drive; a race that runs out of time ends before."""
     trials: tuple[Trial, ...]
 
     @property
@@ -103,7 +105,7 @@ def race_table(races: list[RaceResult], *, title: str) -> Table:
         table.add_row(
             race.track,
             {"counter-clockwise": "ccw", "clockwise": "cw"}[race.direction],
-            f"{len(times)}/{len(race.trials)}",
+            f"{len(times)}/{race.laps}",
             f"{race.trials[-1].end_s:.2f}",
             f"{np.mean(times):.2f}" if times else "-",
             f"{min(times):.2f}" if times else "-",
@@ -115,4 +117,4 @@ def race_table(races: list[RaceResult], *, title: str) -> Table:
 def _result(race: Race, car: int) -> RaceResult:
     route = race.simulator.route_of(car)
     direction = "clockwise" if route.clockwise else "counter-clockwise"
-    return RaceResult(route.name, direction, tuple(race.trials[car]))
+    return RaceResult(route.name, direction, race.rules.trials, tuple(race.trials[car]))

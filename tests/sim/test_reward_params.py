@@ -48,6 +48,7 @@ def params_at(simulator: Simulator, x_m: float, y_m: float, yaw_rad: float) -> d
 def test_every_key_is_there_and_the_first_row_is_the_start(ring: str) -> None:
     params = one_car(ring).reward_params().of(0)
     assert set(params) == KEYS
+    assert {type(value) for value in params.values()} == {bool, int, float, list}
     assert (params["x"], params["y"]) == pytest.approx((RADIUS_M, MODEL_POINT_M))
     assert params["heading"] == pytest.approx(90.0)
     assert params["progress"] == pytest.approx(100 * MODEL_POINT_M / (4 * math.pi), rel=0.01)
