@@ -25,8 +25,9 @@ LARGEST = 1e5
 class RewardFile:
     """A user's reward function, called once per car and step.
 
-    Calling a Python function for every car is a loop that nothing here can avoid: with 64 cars and a
-    function of a few lines it costs about a millisecond a step, the built-in reward microseconds.
+    Calling a Python function for every car is a loop that nothing here can avoid. With a function of a few
+    lines it costs about 7 microseconds a car and step, half a millisecond for 64; the built-in reward takes
+    a few microseconds for all of them.
 
     Args:
         path: where the file is.

@@ -45,7 +45,7 @@ def run(config: TracksConfig) -> int:
 
 
 def _origin(name: str) -> str:
-    return "drawn from its seed" if is_random(name) else "route file"
+    return "random" if is_random(name) else "route file"
 
 
 def _describe(track: Track) -> tuple[str, ...]:
