@@ -1,8 +1,8 @@
 """The index beside a log: all that reading it found out except pictures, so that it opens at once again.
 
 The index is a NumPy archive, `.sim2race-index.npz`, in the log's folder (for a log that is one file,
-`.<file>.sim2race-index.npz` beside it). It is keyed by names, sizes and modification times of the log's files;
-one that is stale, damaged, foreign or cannot be written is passed over, because a log always tells by itself.
+`.<file>.sim2race-index.npz` beside it). It is keyed by names, sizes and times of the log's files; one that
+is stale, damaged, foreign or cannot be written is passed over, because a log always tells by itself.
 Nothing in it is unpickled, and it names no file outside the log: a log may come from a stranger.
 """
 
@@ -58,7 +58,9 @@ class IndexedLog(CarLog):
         beside = folder / "policy.onnx"
         self.policy_path = beside if beside.is_file() else None
         self.action_space = _action_space(folder, self.run)
-        self.frames = FrameTable(**{field.name: found[f"frames.{field.name}"] for field in fields(FrameTable)})
+        self.frames = FrameTable(
+            **{field.name: found[f"frames.{field.name}"] for field in fields(FrameTable)}
+        )
         self.health = {name[7:]: column for name, column in found.items() if name.startswith("health.")}
         self.events = [LogEvent(int(e["stamp_ns"]), str(e["kind"]), str(e["text"])) for e in facts["events"]]
         self.damage = None if facts["damage"] is None else str(facts["damage"])
@@ -159,7 +161,8 @@ def _packed(log: CarLog, mark: str) -> bytes:
     columns["frames.state"] = np.asarray(log.frames.state, dtype=np.str_)
     health = {f"health.{name}": column for name, column in log.health.items() if column.dtype != object}
     packed = BytesIO()
-    np.savez(packed, facts=np.frombuffer(text, np.uint8), pictures=places, **columns, **health)
+    arrays: dict[str, Any] = {"facts": np.frombuffer(text, np.uint8), "pictures": places, **columns, **health}
+    np.savez(packed, **arrays)
     return packed.getvalue()
 
 
