@@ -34,7 +34,8 @@ def test_an_impossible_state_stops_the_simulation_and_is_dumped(
     assert dump["place"]["steps"] == 4
 
 
-def test_an_impossible_place_is_caught_as_well() -> None:
+def test_an_impossible_place_is_caught_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     simulator = Simulator(SimConfig(noise="none"), n_cars=1, seed=0)
     simulator.set_pose(0, 1e6, 0.0, 0.0)
     with pytest.raises(ImpossibleStateError, match="x_m is 1e\\+06"):
