@@ -73,6 +73,7 @@ class DriveStatistics:
         self.reason = ""
         """Why the car is not driving."""
         self._is_over = False
+        self._has_drive_report = False
         self._laps_seen: int | None = None
         self._is_off_track = False
         self._latencies_ms: list[float] = []
@@ -80,6 +81,11 @@ class DriveStatistics:
         self._newest_source_ns = 0
         self._commands_dropped = self._commands_dropped_before = 0
         self._frames = self._frames_before = (0, 0, 0)
+
+    @property
+    def has_everything(self) -> bool:
+        """Whether a report of each kind has been taken in, and with it what to count from."""
+        return self._laps_seen is not None and self._has_drive_report and self._frames[0] > 0
 
     def begin(self) -> None:
         """Count from now on: what came while nothing was armed is nothing that went wrong."""
@@ -107,7 +113,7 @@ class DriveStatistics:
         """Take in what the drive did; a report that repeats a command is no second one."""
         if state == DriveState.STOPPED.value and self.state != state:
             self.stops.append(reason)
-        self.state, self.reason = state, reason
+        self.state, self.reason, self._has_drive_report = state, reason, True
         if self._is_over:
             return
         self._commands_dropped = dropped

@@ -56,8 +56,11 @@ class Run:
             )
         self._folder = folder
         self._pulses: list[int] = []
-        wait_until(self._can_read_pulses, START_DEADLINE_S)
         self.children: list[psutil.Process] = []
+
+    def wait_until_it_drives(self) -> None:
+        """Wait until the car moves, and remember who takes part."""
+        wait_until(self._can_read_pulses, START_DEADLINE_S)
         wait_until(lambda: self.motor_ns() not in (0, NEUTRAL.motor_ns), START_DEADLINE_S)
         self.children = psutil.Process(self.process.pid).children(recursive=True)
 
@@ -92,8 +95,8 @@ class Run:
 
     def close(self) -> None:
         """End what is left, whatever the test did."""
-        self.process.kill()
-        self.process.wait()
+        self.process.terminate()
+        self.process.wait(30.0)
         psutil.wait_procs(self.children, timeout=10.0)
         for descriptor in self._pulses:
             os.close(descriptor)
@@ -102,8 +105,11 @@ class Run:
 @pytest.fixture
 def run(policy: Path) -> Iterator[Run]:
     made = Run(policy)
-    yield made
-    made.close()
+    try:
+        made.wait_until_it_drives()
+        yield made
+    finally:
+        made.close()
 
 
 def test_a_drive_is_counted_logged_and_leaves_neutral_and_nobody_behind(policy: Path) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 GRAPH = "sim_car"
 READY_DEADLINE_S = 120.0
 """The first start on a machine compiles the simulator."""
+HEAR_DEADLINE_S = 10.0
 DISARM_DEADLINE_S = 1.0
 INTERRUPTED = "interrupted"
 
@@ -171,6 +172,8 @@ class _Attempt:
             self._display.show_waiting([node.name for node in waiting])
             self._client.spin()
             waiting = [node for node in waiting if not self._client.is_ready(node)]
+        if not self._client.spin_until(self._client.hears_everybody, HEAR_DEADLINE_S):
+            raise Sim2RaceError(f"All nodes are ready, but nothing was heard within {HEAR_DEADLINE_S:g} s.")
 
     def drive(self) -> tuple[str, bool, float]:
         """Arm and drive to the end; returns why it ended, whether that was the aim, and how long it took."""

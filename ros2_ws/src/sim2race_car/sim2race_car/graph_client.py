@@ -93,6 +93,10 @@ class GraphClient:
             for found in self._endpoints(role, endpoint)
         )
 
+    def hears_everybody(self) -> bool:
+        """Say whether frames flow and every report has been heard, so that none is missed in a drive."""
+        return self._statistics.has_everything and self.log is not None
+
     def arm(self) -> bool:
         """Ask the drive to arm, acknowledging a stop, and say whether it did."""
         return self._enable_drive(is_active=True)

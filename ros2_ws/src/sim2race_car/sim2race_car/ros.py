@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import signal
 import sys
@@ -89,6 +90,10 @@ def run(make_node: Callable[[], Node]) -> None:
     status = 0
     try:
         node = make_node()
+        # What was made so far stays. Looking it all through again would cost the collector, at a moment of
+        # its own choosing, longer than the drive's deadline.
+        gc.collect()
+        gc.freeze()
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
