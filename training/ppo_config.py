@@ -27,11 +27,11 @@ class PpoConfig:
     """Samples of one gradient step."""
     epochs: int = 4
     """Passes over a rollout."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 2e-3
     """Step size at the beginning; it falls in a straight line."""
-    learning_rate_end: float = 5e-5
+    learning_rate_end: float = 1e-4
     """Step size at the end of all steps."""
-    discount: float = 0.98
+    discount: float = 0.95
     """Worth of the next step's reward in this step (gamma)."""
     gae_lambda: float = 0.95
     """Between one-step (0) and whole-episode (1) advantages."""

@@ -34,7 +34,7 @@ class TrainConfig:
     """Pictures stacked in an observation."""
     seed: int = 1
     """Seed of everything random."""
-    max_steps: int = 400_000
+    max_steps: int = 150_000
     """End after so many simulated steps; learning rate and entropy follow their schedules over them."""
     max_minutes: float = 0.0
     """End after so many minutes of wall clock, over all sessions; 0 for no limit."""
@@ -44,9 +44,9 @@ class TrainConfig:
     """How many such evaluations in a row end the training."""
     evaluation_laps: int = 10
     """Laps per track and direction in a greedy evaluation."""
-    evaluation_steps: int = 24_576
+    evaluation_steps: int = 16_384
     """Steps between greedy evaluations."""
-    evaluation_from_progress: float = 20.0
+    evaluation_from_progress: float = 60.0
     """Evaluate only once the mean progress while exploring, 0 to 100, has reached this."""
     evaluation_rate_hz: float = 30.0
     """Decisions per second in evaluation: the car's."""
@@ -54,8 +54,8 @@ class TrainConfig:
     """Steps between snapshots: what a kill can cost at most."""
     torch_threads: int = field(default_factory=_all_cores)
     """Threads of the learner; all cores unless given."""
-    sim: SimConfig = field(default_factory=lambda: SimConfig(control_rate_hz=15.0))
-    """The world. Decisions that last two of the car's frames are learned from sooner than shorter ones."""
+    sim: SimConfig = field(default_factory=lambda: SimConfig(control_rate_hz=10.0))
+    """The world. What a decision is worth shows sooner when it lasts three of the car's frames."""
     ppo: PpoConfig = field(default_factory=PpoConfig)
     """The learner."""
 
