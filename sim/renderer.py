@@ -19,6 +19,7 @@ from numba import njit
 
 from car.preprocess import HEIGHT, WIDTH
 from sim.render_floor import floor_row, meet_floor, shade_row, slope_table
+from sim.render_jpeg import compress
 from sim.render_lens import aim_row, ceiling_row, expose_row, smear, tone_curve
 from sim.render_panels import BELOW_FLOOR, finish_table, flicker, panel_row, tabulate
 from sim.render_tables import BIG, BINS, DEPTH, HORIZON_SLOPE, NOISE_SIZE, ONE, SLOPES, TWO, ZERO
@@ -96,6 +97,8 @@ def _render_one(
     for row in range(HEIGHT):
         start = (view.noise_start + row * WIDTH) & (NOISE_SIZE - 1)
         expose_row(row, image[row], out[row], dark[row], light, noise, start, shutter, curve)
+    if light.jpeg_quality > ZERO:
+        compress(out, light.jpeg_quality)
 
 
 @njit(cache=True, nogil=True)

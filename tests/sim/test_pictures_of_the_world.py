@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -266,3 +267,15 @@ def test_lamps_flicker_from_picture_to_picture() -> None:
     grain = np.array([100]), np.array([20_000])
     first, second = (simulator.eyes.look(simulator.states, start, np.array([0])) for start in grain)
     assert np.any(first != second)
+
+
+def test_a_jpeg_leaves_what_opencvs_leaves() -> None:
+    simulator = bare()
+    plain = simulator.look()[0]
+    for quality in (30, 75, 95):
+        seen = effect(simulator, "jpeg_quality", quality)
+        _, encoded = cv2.imencode(".jpg", plain, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        expected = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE).astype(float)
+        # Integer transforms round here and there.
+        assert np.mean(np.abs(seen - expected)) < 0.6
+        assert np.mean(np.abs(expected - plain)) > np.mean(np.abs(seen - expected))
