@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -18,8 +18,16 @@ from sim.motion import LAP_COMPLETE, OFF_TRACK, STATUSES
 from sim.pictures import CAPTION_HEIGHT, Image, MapPicture, caption, contact_sheet, save_picture, save_video
 from sim.pilot import pursue
 from sim.simulator import SimConfig, Simulator
+from sim.view_sheets import effect_sheet, kind_sheet, level_sheet, seed_sheet
 
 ZOOM = 3
+SHEETS = {"levels": level_sheet, "effects": effect_sheet, "kinds": kind_sheet, "seeds": seed_sheet}
+SHEET_TITLES = {
+    "levels": "every level of visual noise at the same places",
+    "effects": "each effect of light, lens, sensor and floor by itself",
+    "kinds": "one place without each kind of object",
+    "seeds": "the same pose under ten seeds",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +57,13 @@ class ViewConfig:
 
 
 def run(config: ViewConfig) -> int:
-    """Write cameras.png, map.png and lap.mp4, and say where."""
+    """Write the sheets, the map and the lap, and say where."""
     console = Console()
     save_picture(config.output / "cameras.png", camera_sheet(config))
-    console.print(f"Wrote {config.output / 'cameras.png'}: the same road under 16 seeds.")
+    console.print(f"Wrote {config.output / 'cameras.png'}: 16 cars, each in its own surroundings.")
+    for name, draw in SHEETS.items():
+        save_picture(config.output / f"{name}.png", draw(_world(config), config.seed))
+        console.print(f"Wrote {config.output / f'{name}.png'}: {SHEET_TITLES[name]}.")
     simulator = _simulator(config, cars=1, start="line")
     save_picture(config.output / "map.png", scene_map(simulator).image)
     console.print(f"Wrote {config.output / 'map.png'}: the track from above, with its surroundings.")
@@ -81,19 +92,19 @@ def scene_map(simulator: Simulator, car: int = 0) -> MapPicture:
     return picture
 
 
-def _simulator(config: ViewConfig, *, cars: int, start: str) -> Simulator:
-    simulator = Simulator(
-        SimConfig(
-            tracks=(config.track,),
-            directions=(config.direction,),
-            noise=config.noise,
-            vehicle=config.vehicle,
-            camera=config.camera,
-            start="line" if start == "line" else "anywhere",
-        ),
-        n_cars=cars,
-        seed=config.seed,
+def _world(config: ViewConfig) -> SimConfig:
+    return SimConfig(
+        tracks=(config.track,),
+        directions=(config.direction,),
+        noise=config.noise,
+        vehicle=config.vehicle,
+        camera=config.camera,
     )
+
+
+def _simulator(config: ViewConfig, *, cars: int, start: str) -> Simulator:
+    world = replace(_world(config), start="line" if start == "line" else "anywhere")
+    simulator = Simulator(world, n_cars=cars, seed=config.seed)
     for pattern in config.hide:
         simulator.set_visible(pattern, visible=False)
     return simulator

@@ -16,6 +16,10 @@ def test_view_writes_a_sheet_a_map_and_a_playable_lap(tmp_path: Path) -> None:
     sheet, above = (cv2.imread(str(tmp_path / name)) for name in ("cameras.png", "map.png"))
     assert sheet is not None and above is not None
     assert sheet.shape == (4 * (120 + 18), 4 * 160, 3)
+    for name in ("levels", "effects", "kinds", "seeds"):
+        extra = cv2.imread(str(tmp_path / f"{name}.png"))
+        assert extra is not None
+        assert extra.std() > 20
     # A map has road, white lines and dark floor.
     assert 0.02 < np.mean(above.min(axis=2) > 230) < 0.2
     assert np.mean(np.all(above == (76, 72, 70), axis=2)) > 0.1
