@@ -44,9 +44,11 @@ VIEW_DTYPE = np.dtype(
         ("forward_mps", np.float64),
         ("yaw_rate_radps", np.float64),
         ("noise_start", np.int64),
+        ("moment", np.int64),
     ]
 )
-"""A camera: place, heading, height, largest |t| of its rays, motion, and where its grain begins."""
+"""A camera: place, heading, height, largest |t| of its rays, motion, where the grain of this plane begins, and
+the moment, which all planes of a picture share."""
 PLANES = ("luma", "red", "green", "blue")
 _PLANE_WEIGHTS = np.vstack([LUMA_WEIGHTS, np.eye(3, dtype=np.float32)])
 _HIDDEN_LIGHT = {
@@ -183,9 +185,7 @@ class Eyes:
         self, states: npt.NDArray[np.void], grain: npt.NDArray[np.int64], cars: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.uint8]:
         """Return colour pictures, (len(cars), H, W, 3) uint8, for people and for the car's camera."""
-        planes = [
-            self._render(states, (grain + 7919 * plane) % NOISE_SIZE, cars, plane) for plane in (1, 2, 3)
-        ]
+        planes = [self._render(states, grain, cars, plane) for plane in (1, 2, 3)]
         return np.stack(planes, axis=-1)
 
     def _render(
@@ -196,7 +196,8 @@ class Eyes:
         plane: int,
     ) -> npt.NDArray[np.uint8]:
         out = np.empty((len(cars), HEIGHT, WIDTH), np.uint8)
-        self._views["noise_start"] = grain
+        self._views["noise_start"] = (grain + 7919 * plane) % NOISE_SIZE
+        self._views["moment"] = grain
         _place_cameras(
             self._views, self._turns, states, self._mounts, self._heights, self._camera.forward_m, cars
         )

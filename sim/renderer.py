@@ -56,7 +56,7 @@ def _render_one(
     curve = np.empty(256, np.float32)
     tabulate(objects, view.x_m, view.y_m, view.yaw_rad, view.widest, seen, panel)
     slope_table(view.height_m, light.pixel_rad, levels, taps)
-    flicker(objects, greys, noise, view.noise_start, lit)
+    flicker(objects, greys, noise, view.moment, lit)
     if light.gamma != ONE:
         tone_curve(light, curve)
     height, widest = np.float32(view.height_m), np.float32(view.widest)
@@ -93,7 +93,7 @@ def _render_one(
             panel_row(ts, slopes, values, height, per_t, widest, objects, lit, seen, panel, limits, shade)
     if light.exposure_s > ZERO or light.defocus > ZERO:
         smear(image, spare, light, view.yaw_rate_radps, view.forward_mps, view.height_m)
-    shutter = np.float32(view.noise_start & 1023)
+    shutter = np.float32(view.moment & 1023)
     for row in range(HEIGHT):
         start = (view.noise_start + row * WIDTH) & (NOISE_SIZE - 1)
         expose_row(row, image[row], out[row], dark[row], light, noise, start, shutter, curve)
