@@ -21,7 +21,7 @@ demo: setup
 	$(BIN)/sim2race demo
 
 test: setup
-	@command -v chromium || command -v chromium-browser || command -v google-chrome \
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| { echo "The console's tests need Chromium: sudo apt-get install chromium"; exit 1; }
 	@started=$$(date +%s); set -e; \
 	$(BIN)/ruff check .; $(BIN)/ruff format --check .; $(BIN)/mypy; $(BIN)/pytest; \
