@@ -47,8 +47,8 @@ VIEW_DTYPE = np.dtype(
         ("moment", np.int64),
     ]
 )
-"""A camera: place, heading, height, largest |t| of its rays, motion, where the grain of this plane begins, and
-the moment, which all planes of a picture share."""
+"""A camera: place, heading, height, largest |t| of its rays, motion, where this plane's grain begins, and the
+moment, which all planes of a picture share."""
 PLANES = ("luma", "red", "green", "blue")
 _PLANE_WEIGHTS = np.vstack([LUMA_WEIGHTS, np.eye(3, dtype=np.float32)])
 _HIDDEN_LIGHT = {
