@@ -59,6 +59,10 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "console": Subcommand(
         "analysis.console.command", "ConsoleConfig", "Replay car logs in a browser", "console"
     ),
+    "report": Subcommand(
+        "analysis.report", "ReportConfig", "Rank car logs: which model to race, and how sure that is", "sim"
+    ),
+    "compare": Subcommand("analysis.compare", "CompareConfig", "Two car logs, measure by measure", "sim"),
 }
 
 

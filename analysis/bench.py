@@ -28,6 +28,7 @@ from pathlib import Path
 from analysis.console.documents import replay_document
 from analysis.log_index import open_log
 from analysis.replay import replay
+import sim.track  # A console imports it once.
 begun = time.perf_counter()
 log = open_log(Path(sys.argv[1]))
 opened = time.perf_counter()

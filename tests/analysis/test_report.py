@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from analysis.bench_log import write_bench_log
+from analysis.card_cache import card_from_json, card_json, card_path, read_card
+from analysis.compare import CompareConfig, judgement
+from analysis.compare import run as run_compare
+from analysis.ranking import parse_weights, rank
+from analysis.report import ReportConfig, find_logs, run
+from analysis.report_page import report_html
+from analysis.run_card import RunCard, run_card
+from car.errors import Sim2RaceError
+from car.log_reader import read_log
+from tests.car.logs import write_synthetic_log
+
+EVIL = '<script>alert("x")</script>'
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("logs")
+    write_bench_log(folder, frames=2200, name="calm", weave_m=0.01)
+    write_bench_log(folder, frames=2200, name="restless", weave_m=0.08)
+    return folder
+
+
+def test_the_report_names_the_better_run_and_writes_page_and_figures(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, data = tmp_path / "report.html", tmp_path / "report.json"
+
+    assert run(ReportConfig(logs=(logs,), weights="weave_cm=1", html=page, json=data)) == 0
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert "calm-20260102-030405 is better than restless-20260102-030405" in said
+    assert "0.5 m trimmed" in said
+    found = json.loads(data.read_text())
+    assert [one["name"][:4] for one in found["runs"]] == ["calm", "rest"]
+    assert found["runs"][0]["better_than"] == ["restless-20260102-030405"]
+    text = page.read_text()
+    assert "is better than" in text and "http" not in text.replace("http-equiv", "") and "<script" not in text
+
+
+def test_names_from_a_log_are_text_in_the_page(logs: Path) -> None:
+    card = run_card(read_log(next(logs.glob("calm-*"))))
+    evil = RunCard(**{**vars(card), "name": EVIL, "track": EVIL, "parameters": [EVIL]})
+
+    text = report_html(rank([evil, card], parse_weights("")))
+
+    assert "<script" not in text and "&lt;script&gt;" in text
+
+
+def test_a_scorecard_is_kept_beside_its_log_until_the_log_changes(tmp_path: Path) -> None:
+    log = write_synthetic_log(tmp_path, frames=30)
+    first = read_card(log)
+    kept = card_path(log)
+    content = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**content, "name": "from the file"}))
+
+    assert read_card(log).name == "from the file"
+    (log / "run.json").write_text("{}")
+    assert read_card(log).name == first.name
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "null", "{", '{"mark": 1}', "[" * 100_000])
+def test_a_damaged_scorecard_is_computed_anew(tmp_path: Path, damage: str) -> None:
+    log = write_synthetic_log(tmp_path, frames=10)
+    card_path(log).write_text(damage)
+
+    assert read_card(log).figures["fps"] == pytest.approx(30.0, rel=0.01)
+
+
+def test_a_scorecard_survives_being_written_down(logs: Path) -> None:
+    card = run_card(read_log(next(logs.glob("calm-*"))))
+
+    assert card_json(card_from_json(json.loads(json.dumps(card_json(card))))) == card_json(card)
+
+
+def test_a_folder_without_a_log_is_refused_in_one_line(tmp_path: Path) -> None:
+    for paths, says in (
+        ((tmp_path,), "no car log in"),
+        ((tmp_path / "x",), "no log or folder"),
+        ((), "at least"),
+    ):
+        with pytest.raises(Sim2RaceError, match=says):
+            find_logs(paths)
+
+
+def test_two_logs_are_compared_and_a_word_is_said_only_outside_the_interval(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calm, restless = (next(logs.glob(f"{name}-*")) for name in ("calm", "restless"))
+
+    assert run_compare(CompareConfig(calm, restless)) == 0
+
+    said = capsys.readouterr().out
+    (weave,) = (line for line in said.splitlines() if "Weave" in line)
+    (speed,) = (line for line in said.splitlines() if "Frame rate" in line)
+    assert "A better" in weave and "better" not in speed
+    assert "Best laps, seconds that A lost" in said
+
+
+def test_lower_is_better_or_higher_is_as_the_measure_says() -> None:
+    assert judgement("lap_s", (-1.0, -2.0, -0.5)) == "A better"
+    assert judgement("speed_mps", (-1.0, -2.0, -0.5)) == "B better"
+    assert judgement("speed_mps", (-1.0, -2.0, 0.5)) == judgement("lap_s", None) == ""
