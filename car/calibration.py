@@ -21,13 +21,10 @@ from car.action_space import Command
 from car.errors import BadFileError, Sim2RaceError
 from car.files import write_atomically
 from car.json_file import finite_number, read_json_object
-from car.pwm import PERIOD_NS, Pwm
+from car.pwm import MAX_PULSE_NS, MIN_PULSE_NS, PERIOD_NS, Pwm
 
 FORMAT = "sim2race-calibration"
 FORMAT_VERSION = 1
-MIN_PULSE_NS = 500_000
-MAX_PULSE_NS = 2_500_000
-"""Outside 0.5 to 2.5 ms servos run into their stops and burn."""
 
 
 @dataclass(frozen=True)

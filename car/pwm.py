@@ -20,6 +20,9 @@ from car.errors import Sim2RaceError
 MOTOR_CHANNEL = 0
 STEERING_CHANNEL = 1
 PERIOD_NS = 20_000_000
+MIN_PULSE_NS = 500_000
+MAX_PULSE_NS = 2_500_000
+"""Outside 0.5 to 2.5 ms servos run into their stops and burn."""
 EXPORT_DEADLINE_S = 1.0
 
 
@@ -78,13 +81,14 @@ class SysfsPwm:
     Args:
         root: the `pwmchipN` folder, or a folder that holds exactly one of them.
         period_ns: time between pulses.
+        bus: choose the chip that hangs on this bus, as in `i2c-1`.
 
     Raises:
         Sim2RaceError: there is no such chip, it lacks the channels, or they cannot be set up.
     """
 
-    def __init__(self, root: Path, *, period_ns: int = PERIOD_NS) -> None:
-        chip = find_chip(root)
+    def __init__(self, root: Path, *, period_ns: int = PERIOD_NS, bus: str | None = None) -> None:
+        chip = find_chip(root, bus=bus)
         try:
             channels = [_export(chip, channel) for channel in (MOTOR_CHANNEL, STEERING_CHANNEL)]
             for folder in channels:
@@ -121,8 +125,12 @@ class SysfsPwm:
                 os.close(descriptor)
 
 
-def find_chip(root: Path) -> Path:
+def find_chip(root: Path, *, bus: str | None = None) -> Path:
     """Return the `pwmchipN` folder that `root` is or holds.
+
+    Args:
+        root: the folder, or one that holds it, as `/sys/class/pwm`.
+        bus: only a chip on this bus; the number N changes from boot to boot, the bus does not.
 
     Raises:
         Sim2RaceError: there is none, or more than one.
@@ -130,10 +138,14 @@ def find_chip(root: Path) -> Path:
     if (root / "export").exists():
         return root
     chips = sorted(root.glob("pwmchip*"))
+    if bus is not None:
+        # The kernel's folder is a link into its tree of devices, where each bus is one step of the path.
+        chips = [chip for chip in chips if bus in chip.resolve().parts]
     if len(chips) == 1:
         return chips[0]
     found = f"{len(chips)} of them ({', '.join(chip.name for chip in chips)}); name one" if chips else "none"
-    raise Sim2RaceError(f"Expected a PWM chip's folder (pwmchipN) in {root}, found {found}.")
+    where = f"{root} on the bus {bus}" if bus is not None else str(root)
+    raise Sim2RaceError(f"Expected a PWM chip's folder (pwmchipN) in {where}, found {found}.")
 
 
 def make_fake_sysfs(root: Path) -> Path:

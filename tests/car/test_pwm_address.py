@@ -1,0 +1,60 @@
+"""One word names any output, and a wrong word is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from car.errors import Sim2RaceError
+from car.pwm import Pwm, RecordingPwm, SysfsPwm, find_chip, make_fake_sysfs, read_sysfs_pwm
+from car.pwm_address import open_output
+
+NEUTRAL = Pwm(1_450_000, 1_446_000)
+
+
+@pytest.fixture
+def class_folder(tmp_path: Path) -> Path:
+    """Two chips as the kernel shows them: links into its tree of devices, one on i2c-1, one on i2c-10."""
+    links = tmp_path / "class" / "pwm"
+    links.mkdir(parents=True)
+    for number, bus in enumerate(("i2c-10", "i2c-1")):
+        device = tmp_path / "devices" / "platform" / bus / "x-0040" / "pwm"
+        chip = make_fake_sysfs(device)
+        chip.rename(device / f"pwmchip{number}")
+        (links / f"pwmchip{number}").symlink_to(device / f"pwmchip{number}")
+    return links
+
+
+def test_a_chip_is_found_by_its_bus_and_not_by_one_that_begins_alike(class_folder: Path) -> None:
+    assert find_chip(class_folder, bus="i2c-1").name == "pwmchip1"
+    assert find_chip(class_folder, bus="i2c-10").name == "pwmchip0"
+    with pytest.raises(Sim2RaceError, match="on the bus i2c-2, found none"):
+        find_chip(class_folder, bus="i2c-2")
+    with pytest.raises(Sim2RaceError, match="found 2 of them"):
+        find_chip(class_folder)
+
+
+def test_a_folder_and_a_bus_name_a_sysfs_chip(class_folder: Path) -> None:
+    output = open_output(f"{class_folder}@i2c-1", NEUTRAL)
+    assert isinstance(output, SysfsPwm)
+    output.write(NEUTRAL)
+    output.close()
+    assert read_sysfs_pwm(class_folder / "pwmchip1") == NEUTRAL
+    assert read_sysfs_pwm(class_folder / "pwmchip0") == Pwm(0, 0)
+    open_output(str(class_folder / "pwmchip0"), NEUTRAL).close()
+
+
+def test_a_dry_run_goes_nowhere() -> None:
+    assert isinstance(open_output("dry-run", NEUTRAL), RecordingPwm)
+
+
+@pytest.mark.parametrize("address", ["pca9685:one", "pca9685:1:0x40:2", "pca9685:-1", "pca9685:1:0x99"])
+def test_an_ill_formed_chip_is_refused(address: str) -> None:
+    with pytest.raises(Sim2RaceError, match=r"expected pca9685:BUS:ADDRESS"):
+        open_output(address, NEUTRAL)
+
+
+def test_the_bus_of_a_chip_is_taken_from_the_address() -> None:
+    with pytest.raises(Sim2RaceError, match="/dev/i2c-251"):
+        open_output("pca9685:251:0x41", NEUTRAL)
