@@ -3,7 +3,8 @@
 Two end points and a middle cannot describe a real car: its steering is bent and lopsided, straight ahead is
 off centre, and below some throttle it does not move at all. So a calibration is two tables of any number of
 points, linear in between. The tables are strictly monotone, so each can be read backwards; the simulated car
-does that. The file speaks degrees, because people type it.
+does that. The file speaks degrees, because people type it. The community's
+`calibration.json` is read as well.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from car.action_space import Command
+from car.community_calibration import (
+    KEY,
+    CommunityCalibration,
+    CommunityChannel,
+    parse_community_calibration,
+)
 from car.errors import BadFileError, Sim2RaceError
 from car.files import write_atomically
 from car.json_file import finite_number, read_json_object
@@ -25,6 +32,26 @@ from car.pwm import MAX_PULSE_NS, MIN_PULSE_NS, PERIOD_NS, Pwm
 
 FORMAT = "sim2race-calibration"
 FORMAT_VERSION = 1
+NOMINAL_FULL_LOCK_RAD = math.radians(20.0)
+NOMINAL_TOP_SPEED_MPS = 4.0
+"""What the ends are taken for as long as nobody has measured the car."""
+
+
+class PulseMap(Protocol):
+    """What turns commands into pulse widths: a `Calibration`, or a `CommunityMapping`."""
+
+    @property
+    def neutral(self) -> Pwm:
+        """The safe state: straight ahead, standing still."""
+        ...
+
+    def pwm(self, command: Command) -> Pwm:
+        """Return the pulse widths for `command`.
+
+        Raises:
+            Sim2RaceError: the command is not finite.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -129,19 +156,55 @@ def default_calibration() -> Calibration:
 
     There is no reverse: no policy has one, and the drive must not invent it.
     """
-    full_lock_rad = math.radians(20.0)
     return Calibration(
-        steering_rad=(-full_lock_rad, 0.0, full_lock_rad),
+        steering_rad=(-NOMINAL_FULL_LOCK_RAD, 0.0, NOMINAL_FULL_LOCK_RAD),
         steering_pulse_ns=(1_200_000, 1_450_000, 1_700_000),
-        speed_mps=(0.0, 4.0),
+        speed_mps=(0.0, NOMINAL_TOP_SPEED_MPS),
         motor_pulse_ns=(1_446_000, 1_311_000),
         neutral_steering_ns=1_450_000,
         neutral_motor_ns=1_446_000,
     )
 
 
+def from_community(community: CommunityCalibration) -> Calibration:
+    """Give the community's three pulses units: their ends are taken for the nominal angle and speed.
+
+    Their reverse is left out, as no policy has one.
+    """
+    servo, motor = community.servo, community.motor
+    ends_ns = (servo.pulse_ns(-1.0), servo.mid_ns, servo.pulse_ns(1.0))
+    return Calibration(
+        steering_rad=(-NOMINAL_FULL_LOCK_RAD, 0.0, NOMINAL_FULL_LOCK_RAD),
+        steering_pulse_ns=ends_ns,
+        speed_mps=(0.0, NOMINAL_TOP_SPEED_MPS),
+        motor_pulse_ns=(motor.mid_ns, motor.pulse_ns(1.0)),
+        neutral_steering_ns=servo.mid_ns,
+        neutral_motor_ns=motor.mid_ns,
+        name="community",
+    )
+
+
+def to_community(calibration: Calibration) -> CommunityCalibration:
+    """Reduce a calibration to the community's three pulses: both ends and neutral.
+
+    A table without reverse gets one as far from neutral as its fastest forward, as their file needs one.
+
+    Raises:
+        BadFileError: neutral is at one end, so that there are no three pulses.
+    """
+    steering_ns, forward_ns = calibration.steering_pulse_ns, calibration.motor_pulse_ns[-1]
+    backward_ns = calibration.motor_pulse_ns[0]
+    if calibration.speed_mps[0] >= 0.0:
+        mirrored_ns = 2 * calibration.neutral_motor_ns - forward_ns
+        backward_ns = min(max(mirrored_ns, MIN_PULSE_NS), MAX_PULSE_NS)
+    return CommunityCalibration(
+        servo=_community_channel(steering_ns[0], calibration.neutral_steering_ns, steering_ns[-1]),
+        motor=_community_channel(backward_ns, calibration.neutral_motor_ns, forward_ns),
+    )
+
+
 def load_calibration(path: Path) -> Calibration:
-    """Read a calibration file.
+    """Read a calibration file, ours or the community's.
 
     Raises:
         BadFileError: the file is missing, foreign, or describes no usable calibration; says where.
@@ -159,9 +222,12 @@ def parse_calibration(data: Mapping[str, Any], *, source: str) -> Calibration:
     Raises:
         BadFileError: foreign, or no usable calibration; says where.
     """
+    if KEY in data and "format" not in data:
+        return from_community(parse_community_calibration(data, source=source))
     if data.get("format") != FORMAT:
         raise BadFileError(
-            f"{source} is no calibration: 'format' is {data.get('format')!r}; expected {FORMAT!r}."
+            f"{source} is no calibration: 'format' is {data.get('format')!r}; "
+            f"expected {FORMAT!r}, or the community's {KEY!r}."
         )
     if data.get("version") != FORMAT_VERSION:
         raise BadFileError(
@@ -189,6 +255,11 @@ def parse_calibration(data: Mapping[str, Any], *, source: str) -> Calibration:
         )
     except BadFileError as error:
         raise BadFileError(f"{source}: {error}") from error
+
+
+def _community_channel(low_ns: int, mid_ns: int, high_ns: int) -> CommunityChannel:
+    rises = high_ns > low_ns
+    return CommunityChannel(min(low_ns, high_ns), mid_ns, max(low_ns, high_ns), polarity=1 if rises else -1)
 
 
 def _parse_points(
