@@ -63,6 +63,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "analysis.report", "ReportConfig", "Rank car logs: which model to race, and how sure that is", "sim"
     ),
     "compare": Subcommand("analysis.compare", "CompareConfig", "Two car logs, measure by measure", "sim"),
+    "video": Subcommand(
+        "analysis.video", "VideoConfig", "A car log as mp4: frame, heat map, actions, map", "console"
+    ),
 }
 
 
