@@ -53,6 +53,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "training.evaluate", "EvaluateConfig", "Drive a policy greedily, as a table", "train"
     ),
     "export": Subcommand("training.export", "ExportConfig", "Turn a snapshot into policy.onnx", "train"),
+    "calibrate": Subcommand(
+        "car.calibrate_command", "CalibrateConfig", "Measure a car: wheel angles, speeds, pulses", "car"
+    ),
     "drive": Subcommand(
         "sim2race_car.drive_command", "DriveConfig", "Drive a policy in the ROS 2 node graph", "ros"
     ),

@@ -16,7 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from car.pwm import Pwm, SysfsPwm
+from car.pwm import Pwm, PwmOutput
+from car.pwm_address import open_output
 
 SILENCE_S = 0.25
 """Longer than the drive's own deadline, which comes first as long as its process runs."""
@@ -24,24 +25,26 @@ END_DEADLINE_S = 2.0
 
 
 class GuardedPwm:
-    """A `SysfsPwm` with a guard; the guard is started anew if somebody ends it.
+    """An output with a guard; the guard is started anew if somebody ends it.
 
     Args:
-        root: as for `SysfsPwm`.
+        address: a PWM folder or another output, see `car.pwm_address`.
         neutral: what the guard writes.
         silence_s: the guard's patience between two writes.
 
     Raises:
-        Sim2RaceError: the PWM chip cannot be used.
+        Sim2RaceError: the output cannot be used.
     """
 
-    def __init__(self, root: Path, neutral: Pwm, *, silence_s: float = SILENCE_S) -> None:
-        self._output = SysfsPwm(root)
+    def __init__(self, address: Path | str, neutral: Pwm, *, silence_s: float = SILENCE_S) -> None:
+        # The guard works in another folder.
+        address = str(address.absolute()) if isinstance(address, Path) else address
+        self._output = open_output(address, neutral)
         self._command = [
             sys.executable,
             "-m",
             "car.pwm_guard",
-            str(root.absolute()),
+            address,
             str(neutral.steering_ns),
             str(neutral.motor_ns),
             str(silence_s),
@@ -87,7 +90,7 @@ class GuardedPwm:
         return guard
 
 
-def watch(pipe: int, output: SysfsPwm, neutral: Pwm, silence_s: float) -> None:
+def watch(pipe: int, output: PwmOutput, neutral: Pwm, silence_s: float) -> None:
     """Write neutral whenever `pipe` is silent, and once more when it closes.
 
     Args:
@@ -110,13 +113,13 @@ def watch(pipe: int, output: SysfsPwm, neutral: Pwm, silence_s: float) -> None:
 
 
 def main() -> None:
-    """Be the guard: `python -m car.pwm_guard ROOT STEERING_NS MOTOR_NS SILENCE_S`, with the pipe as input."""
+    """Be the guard: `python -m car.pwm_guard ADDRESS STEERING_NS MOTOR_NS SILENCE_S`, the pipe as input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    root, steering_ns, motor_ns, silence_s = sys.argv[1:]
+    address, steering_ns, motor_ns, silence_s = sys.argv[1:]
     neutral = Pwm(steering_ns=int(steering_ns), motor_ns=int(motor_ns))
-    watch(sys.stdin.fileno(), SysfsPwm(Path(root)), neutral, float(silence_s))
+    watch(sys.stdin.fileno(), open_output(address, neutral), neutral, float(silence_s))
 
 
 if __name__ == "__main__":
