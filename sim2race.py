@@ -56,6 +56,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "calibrate": Subcommand(
         "car.calibrate_command", "CalibrateConfig", "Measure a car: wheel angles, speeds, pulses", "car"
     ),
+    "models": Subcommand(
+        "car.models_command", "ModelsConfig", "Install, list, choose and remove the models of a car", "car"
+    ),
     "drive": Subcommand(
         "sim2race_car.drive_command", "DriveConfig", "Drive a policy in the ROS 2 node graph", "ros"
     ),
