@@ -144,6 +144,30 @@ RUN_INFO = Topic(
     durability=Durability.TRANSIENT_LOCAL,
 )
 
+CLOCK = Topic(
+    "/clock",
+    "rosgraph_msgs/msg/Clock",
+    publisher="simulated car",
+    subscribers="whoever sets use_sim_time",
+    meaning="simulated time, which can be paused, stepped, and run at a factor",
+)
+TF = Topic(
+    "/tf",
+    "tf2_msgs/msg/TFMessage",
+    publisher="simulated car, where tf2_msgs is installed",
+    subscribers="RViz and other tools",
+    meaning="base_link in the frame of the track",
+    depth=100,
+)
+"""Not in the table below: the wheels of ROS 2 have no tf2_msgs."""
+INITIAL_POSE = Topic(
+    "/initialpose",
+    "geometry_msgs/msg/PoseWithCovarianceStamped",
+    publisher="RViz, or a person",
+    subscribers="simulated car",
+    meaning="put the simulated car here, at rest",
+)
+
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
@@ -158,6 +182,8 @@ TOPICS: dict[str, Topic] = {
         GROUND_TRUTH,
         TRACK_POSITION,
         RUN_INFO,
+        CLOCK,
+        INITIAL_POSE,
     )
 }
 
@@ -180,8 +206,49 @@ STOP_LOGGING = Service(
     meaning="finish the present log, so that it can be fetched",
 )
 
+WORLD_PAUSE = Service(
+    "/sim2race/pause",
+    "std_srvs/srv/SetBool",
+    server="simulated car",
+    meaning="stop simulated time, or let it go on",
+)
+WORLD_STEP = Service(
+    "/sim2race/step",
+    "std_srvs/srv/Trigger",
+    server="simulated car",
+    meaning="let one camera frame of time pass while paused",
+)
+WORLD_RESET = Service(
+    "/sim2race/reset",
+    "std_srvs/srv/Trigger",
+    server="simulated car",
+    meaning="put the car on the start line, in new surroundings",
+)
+WORLD_REDRAW = Service(
+    "/sim2race/redraw",
+    "std_srvs/srv/Trigger",
+    server="simulated car",
+    meaning="draw the surroundings anew, the car going on",
+)
+WORLD_SET_VISIBLE = Service(
+    "/sim2race/set_visible",
+    "sim2race_msgs/srv/SetVisible",
+    server="simulated car",
+    meaning="show or hide objects by name or kind",
+)
+
 SERVICES: dict[str, Service] = {
-    service.name: service for service in (ENABLE_STATE, VEHICLE_STATE, STOP_LOGGING)
+    service.name: service
+    for service in (
+        ENABLE_STATE,
+        VEHICLE_STATE,
+        STOP_LOGGING,
+        WORLD_PAUSE,
+        WORLD_STEP,
+        WORLD_RESET,
+        WORLD_REDRAW,
+        WORLD_SET_VISIBLE,
+    )
 }
 
 LOGGED_TOPICS: tuple[Topic, ...] = tuple(topic for topic in TOPICS.values() if topic.logged)

@@ -35,11 +35,8 @@ def test_the_community_finds_its_names() -> None:
         "/device_info_pkg/device_status",
     }
     assert theirs <= TOPICS.keys()
-    assert SERVICES.keys() == {
-        "/ctrl_pkg/enable_state",
-        "/ctrl_pkg/vehicle_state",
-        "/logging_pkg/stop_logging",
-    }
+    services = {"/ctrl_pkg/enable_state", "/ctrl_pkg/vehicle_state", "/logging_pkg/stop_logging"}
+    assert services <= SERVICES.keys()
 
 
 def test_a_log_holds_each_picture_once() -> None:

@@ -275,7 +275,9 @@ def test_a_jpeg_leaves_what_opencvs_leaves() -> None:
     for quality in (30, 75, 95):
         seen = effect(simulator, "jpeg_quality", quality)
         _, encoded = cv2.imencode(".jpg", plain, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        expected = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE).astype(float)
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+        assert decoded is not None
+        expected = decoded.astype(float)
         # Integer transforms round here and there.
         assert np.mean(np.abs(seen - expected)) < 0.6
         assert np.mean(np.abs(expected - plain)) > np.mean(np.abs(seen - expected))

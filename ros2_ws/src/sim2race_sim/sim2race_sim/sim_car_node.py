@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock as RosClock
 from rclpy.clock import ClockType
 from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage
 from sim2race_msgs.msg import TrackPosition
 
@@ -19,10 +22,12 @@ from car.calibration import default_calibration, load_calibration
 from car.clock import SystemClock
 from car.errors import Sim2RaceError
 from car.pwm import find_chip, make_fake_sysfs
-from car.topics import CAMERA, GROUND_TRUTH, TRACK_POSITION
+from car.topics import CAMERA, CLOCK, GROUND_TRUTH, TF, TRACK_POSITION
 from sim.sim_car import PHYSICS_RATE_HZ, SimulatedCar
 from sim2race_car import ros
 from sim2race_sim.pacing import Pacer
+from sim2race_sim.world_services import WorldServices
+from sim2race_sim.world_time import WorldTime
 
 PUT_BACK_AFTER_S = 1.0
 """How long a car stays where it left the track, so that a person sees it."""
@@ -33,7 +38,8 @@ MAX_BEHIND_S = 0.25
 class SimCarNode(Node):
     """Drives one simulated car in real time and publishes what its camera sees.
 
-    Parameters: `track`, `direction`, `noise`, `vehicle`, `seed`, `fps`, `calibration`, `pwm_root`.
+    Parameters: `track`, `direction`, `noise`, `vehicle`, `seed`, `fps`, `calibration`, `pwm_root`,
+    `real_time_factor` (simulated seconds per real one).
 
     Raises:
         Sim2RaceError: a name does not exist, or the PWM folder or calibration cannot be used.
@@ -53,25 +59,32 @@ class SimCarNode(Node):
             pwm_root=_pwm_chip(Path(self.declare_parameter("pwm_root", "/tmp/sim2race-pwm").value)),
         )
         fps: float = self.declare_parameter("fps", 30.0).value
+        factor: float = self.declare_parameter("real_time_factor", 1.0).value
+        if not (fps > 0.0 and factor > 0.0):
+            raise Sim2RaceError(f"fps is {fps} and real_time_factor {factor}; both must be above 0.")
         self._time = SystemClock()
-        now_s = self._time.monotonic_s()
-        self._physics = Pacer(PHYSICS_RATE_HZ, now_s, max_behind_s=MAX_BEHIND_S)
-        self._frames = Pacer(fps, now_s, max_behind_s=1.0 / fps)
+        self._world_time = WorldTime(self._time.monotonic_s(), factor=factor)
+        self._physics = Pacer(PHYSICS_RATE_HZ, 0.0, max_behind_s=MAX_BEHIND_S)
+        self._frames = Pacer(fps, 0.0, max_behind_s=1.0 / fps)
+        self._world_services = WorldServices(self, self._car, self._world_time, self._time, step_s=1.0 / fps)
         self._frame_number = 0
         self._left_track_s = math.inf
         self._camera = ros.publish(self, CAMERA)
         self._truth = ros.publish(self, GROUND_TRUTH)
         self._position = ros.publish(self, TRACK_POSITION)
+        self._clock_topic = ros.publish(self, CLOCK)
+        self._transforms = _transform_publisher(self)
         self._timer = self.create_timer(
             1.0 / PHYSICS_RATE_HZ, self._on_time, clock=RosClock(clock_type=ClockType.STEADY_TIME)
         )
 
     def _on_time(self) -> None:
         """Let the car catch up with the clock, and take a picture if one is due."""
-        now_s = self._time.monotonic_s()
+        now_s = self._world_time.read(self._time.monotonic_s())
         steps = self._physics.due(now_s)
         if steps:
             self._car.advance(steps / PHYSICS_RATE_HZ)
+            self._clock_topic.publish(Clock(clock=ros.time_from_ns(round(now_s * 1e9))))
         if self._frames.due(now_s):
             self._publish_frame()
         self._put_back(now_s)
@@ -82,7 +95,10 @@ class SimCarNode(Node):
         frame.header.stamp, frame.header.frame_id = stamp, str(self._frame_number)
         self._frame_number += 1
         self._camera.publish(frame)
-        self._truth.publish(self._odometry(stamp))
+        odometry = self._odometry(stamp)
+        self._truth.publish(odometry)
+        if self._transforms is not None:
+            self._transforms.publish(_transform(odometry))
         self._position.publish(self._track_position(stamp))
 
     def _odometry(self, stamp: Time) -> Odometry:
@@ -120,6 +136,24 @@ class SimCarNode(Node):
         elif now_s - self._left_track_s > PUT_BACK_AFTER_S:
             self._car.reset()
             self._left_track_s = math.inf
+
+
+def _transform_publisher(node: Node) -> Publisher | None:
+    """Return a publisher of /tf where tf2_msgs is installed, as on every full ROS 2; the wheels lack it."""
+    try:
+        return ros.publish(node, TF)
+    except ModuleNotFoundError:
+        node.get_logger().info("tf2_msgs is not installed: ground truth is published, /tf is not")
+        return None
+
+
+def _transform(odometry: Odometry) -> Any:
+    """Return an odometry message's pose as a transform of its child frame."""
+    stamped = TransformStamped(header=odometry.header, child_frame_id=odometry.child_frame_id)
+    position, place = odometry.pose.pose.position, stamped.transform.translation
+    place.x, place.y, place.z = position.x, position.y, position.z
+    stamped.transform.rotation = odometry.pose.pose.orientation
+    return ros.interface(TF.type_name)(transforms=[stamped])
 
 
 def _pwm_chip(root: Path) -> Path:
