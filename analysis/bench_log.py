@@ -8,8 +8,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from car.action_space import default_action_space, to_model_metadata
+from car.action_space import (
+    ActionSpace,
+    Command,
+    DiscreteActionSpace,
+    default_action_space,
+    to_model_metadata,
+)
 from car.log_writer import LogWriter
 from car.messages import header, make, serialize, time_from_ns
 from car.topics import DRIVE_REPORT, GROUND_TRUTH, INFERENCE_REPORT, RL_RESULTS, TRACK_POSITION, Topic
@@ -22,7 +29,13 @@ _STARTED_NS = 1_767_323_045_000_000_000
 
 
 def write_bench_log(
-    folder: Path, *, frames: int, name: str = "bench", weave_m: float = 0.05, policy: Path | None = None
+    folder: Path,
+    *,
+    frames: int,
+    name: str = "bench",
+    weave_m: float = 0.05,
+    policy: Path | None = None,
+    space: ActionSpace | None = None,
 ) -> Path:
     """Write a log of a car that weaves about the centre line of the Forever Raceway.
 
@@ -32,11 +45,12 @@ def write_bench_log(
         name: beginning of the log's name.
         weave_m: amplitude of the weave.
         policy: a `policy.onnx` to lie beside it.
+        space: what its random actions mean; the usual discrete actions when not given.
 
     Returns:
         The log's folder.
     """
-    space = default_action_space()
+    space = space or default_action_space()
     track = load_track("forever-raceway")
     run = {"name": name, "action_space": to_model_metadata(space), "track": track.name}
     started = datetime.fromtimestamp(_STARTED_NS / 1e9, tz=timezone.utc)
@@ -45,14 +59,25 @@ def write_bench_log(
     jpegs = [_jpeg(chance) for _ in range(_PICTURES)]
     for number in range(frames):
         stamp_ns = _STARTED_NS + round(number * 1e9 / RATE_HZ)
-        probabilities = chance.dirichlet(np.full(space.size, 0.3)).astype(np.float32)
-        _write_decision(log, number, stamp_ns, jpegs[number % _PICTURES], probabilities)
+        outputs, command = _decide(space, chance)
+        _write_decision(log, number, stamp_ns, jpegs[number % _PICTURES], outputs, command)
         _write_place(log, track, number, stamp_ns, weave_m)
     log.close("end of the bench drive")
     return log.path
 
 
-def _write_decision(log: LogWriter, number: int, stamp_ns: int, jpeg: bytes, probabilities: Any) -> None:
+def _decide(space: ActionSpace, chance: np.random.Generator) -> tuple[NDArray[np.float32], Command]:
+    """Return the outputs of a policy that guesses, and the command that they mean."""
+    if isinstance(space, DiscreteActionSpace):
+        probabilities = chance.dirichlet(np.full(space.size, 0.3)).astype(np.float32)
+        return probabilities, space.command(space.choose(probabilities))
+    values = chance.uniform(-1.0, 1.0, 2).astype(np.float32)
+    return values, space.command(values)
+
+
+def _write_decision(
+    log: LogWriter, number: int, stamp_ns: int, jpeg: bytes, outputs: NDArray[np.float32], command: Command
+) -> None:
     image = make(
         "sensor_msgs/msg/CompressedImage",
         header=header(stamp_ns, str(number)),
@@ -62,10 +87,9 @@ def _write_decision(log: LogWriter, number: int, stamp_ns: int, jpeg: bytes, pro
     boxes = {"x_min": -1.0, "y_min": -1.0, "x_max": -1.0, "y_max": -1.0}
     results = [
         make("deepracer_interfaces_pkg/msg/InferResults", class_label=i, class_prob=float(p), **boxes)
-        for i, p in enumerate(probabilities)
+        for i, p in enumerate(outputs)
     ]
     inferred_ns, written_ns = stamp_ns + 12_000_000, stamp_ns + 15_000_000
-    command = default_action_space().command(int(np.argmax(probabilities)))
     source = time_from_ns(stamp_ns)
     _write(log, RL_RESULTS, inferred_ns, results=results, images=[image])
     _write(

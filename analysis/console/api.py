@@ -22,8 +22,10 @@ from flask import Blueprint, Response, abort, current_app, jsonify, request
 
 from analysis.console.documents import plain
 from analysis.console.library import LogLibrary, OpenLog
+from analysis.console.state import ConsoleState, Remarks
 from analysis.heatmap import DEFAULT_METHOD, EXECUTED, METHODS
 from analysis.log_card import log_card
+from analysis.ranking import parse_weights, rank
 from car.errors import Sim2RaceError, unknown_name
 
 api = Blueprint("api", __name__, url_prefix="/api")
@@ -49,8 +51,20 @@ def document(identifier: str) -> Response:
 def card(identifier: str) -> Response:
     """Send what the list shows of a log."""
     opened = _open(identifier)
+    _, scores = _library().card(opened.entry)
+    (ranked,) = rank([scores], parse_weights("")).runs
+    state: ConsoleState = current_app.config["STATE"]
+    remarks = state.remarks().get(identifier, Remarks())
     figures = plain(asdict(log_card(opened.log, opened.scorecard)))
-    return jsonify(id=identifier, version=opened.version, **figures)
+    return jsonify(
+        id=identifier,
+        version=opened.version,
+        score=plain(ranked.score),
+        score_interval=plain([ranked.low, ranked.high]),
+        figures=plain(scores.figures),
+        remarks=asdict(remarks),
+        **figures,
+    )
 
 
 @api.get("/log/<identifier>/thumbnail.jpg")

@@ -8,10 +8,12 @@ from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from analysis.console.api import api
+from analysis.console.changes import changes
 from analysis.console.config import ConsoleConfig
 from analysis.console.library import LogLibrary
 from analysis.console.pages import pages
 from analysis.console.security import protect
+from analysis.console.state import ConsoleState
 from car.errors import Sim2RaceError
 
 
@@ -23,19 +25,22 @@ def create_app(config: ConsoleConfig, *, token: str | None = None) -> Flask:
         token: the secret for addresses other than this machine's own; made here when not given.
 
     Returns:
-        The app. Its config holds `LIBRARY` (the logs) and `TOKEN` (None where none is needed).
+        The app. Its config holds `LIBRARY` (the logs), `STATE` (what people add), `TOKEN` (None where none
+        is needed) and `CHANGE_TOKEN` (which changes must show).
 
     Raises:
         Sim2RaceError: the folder does not exist.
     """
     app = Flask(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    app.config["LIBRARY"] = LogLibrary(config.logs)
+    app.config["LIBRARY"] = library = LogLibrary(config.logs)
+    app.config["STATE"] = ConsoleState(library.folder if library.is_folder_of_logs else library.folder.parent)
     app.config["TOKEN"] = None if config.loopback else token or secrets.token_urlsafe(24)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     protect(app, token=app.config["TOKEN"])
     app.register_blueprint(pages)
     app.register_blueprint(api)
+    app.register_blueprint(changes)
     app.register_error_handler(HTTPException, _say)
     app.register_error_handler(Sim2RaceError, _refuse)
     return app

@@ -15,11 +15,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.card_cache import read_card
 from analysis.console.documents import replay_document
 from analysis.console.heatmaps import LogHeatmaps
 from analysis.log_index import fingerprint, open_log
 from analysis.metrics import Scorecard
 from analysis.replay import Replay, replay
+from analysis.run_card import RunCard
 from car.errors import Sim2RaceError
 from car.log_reader import CarLog, LogSummary, list_logs
 
@@ -106,6 +108,7 @@ class LogLibrary:
         self.folder = folder.resolve()
         """Where the logs are."""
         self._open: OrderedDict[str, OpenLog] = OrderedDict()
+        self._cards: dict[str, tuple[str, RunCard]] = {}
         self._lock = threading.Lock()
 
     def entries(self) -> list[LogEntry]:
@@ -154,9 +157,34 @@ class LogLibrary:
                 self._open.popitem(last=False)
         return opened
 
+    def forget(self, identifier: str) -> None:
+        """Let go of a log that has been moved away."""
+        with self._lock:
+            self._open.pop(identifier, None)
+
+    def card(self, entry: LogEntry) -> tuple[str, RunCard]:
+        """Return a log's version and scorecard; a list of logs asks for many and reads none of them twice.
+
+        Raises:
+            Sim2RaceError: the log cannot be read.
+        """
+        version = entry.version()
+        with self._lock:
+            kept = self._cards.get(entry.id)
+        if kept is None or kept[0] != version:
+            kept = version, read_card(entry.summary.path)
+            with self._lock:
+                self._cards[entry.id] = kept
+        return kept
+
+    @property
+    def is_folder_of_logs(self) -> bool:
+        """Whether it is a folder of logs, and not itself a log."""
+        return self.folder.is_dir() and not any((self.folder / mark).exists() for mark in _MARKS_OF_A_LOG)
+
     def _summaries(self) -> list[LogSummary]:
         """List the folder; a folder that is itself a log, as its writer leaves it, is a list of one."""
-        if self.folder.is_dir() and not any((self.folder / mark).exists() for mark in _MARKS_OF_A_LOG):
+        if self.is_folder_of_logs:
             return list_logs(self.folder)
         return [log for log in list_logs(self.folder.parent) if log.path == self.folder]
 

@@ -5,15 +5,38 @@ from __future__ import annotations
 from flask import Blueprint, abort, current_app, render_template
 
 from analysis.console.library import LogLibrary
+from analysis.run_card import BY_KEY
 
 pages = Blueprint("pages", __name__)
+
+_LEADING = (
+    ("model", "Model", ""),
+    ("track", "Track", ""),
+    ("time", "Time", ""),
+    ("frames", "Frames", ""),
+    ("laps", "Laps", ""),
+    ("best", "Best lap", ""),
+    (
+        "score",
+        "Score",
+        "0 to 100 over the measures this run has, at the usual weights; below, its 95 % interval",
+    ),
+)
+_SCORED = ("weave_cm", "straight_tv", "margin_cm", "off_tracks", "confidence")
+_COLUMNS = (
+    *_LEADING,
+    *((key, BY_KEY[key].title, f"{BY_KEY[key].about} {BY_KEY[key].unit}") for key in _SCORED),
+    ("latency", "Latency p50 / p99", "Camera to PWM: median, and one frame in a hundred is slower"),
+    ("stop", "Stopped", ""),
+)
+"""Columns of the list: key, title, and what it is."""
 
 
 @pages.get("/")
 def index() -> str:
     """Show the logs, the newest first."""
     library: LogLibrary = current_app.config["LIBRARY"]
-    return render_template("index.html", entries=library.entries(), folder=library.folder)
+    return render_template("index.html", entries=library.entries(), folder=library.folder, columns=_COLUMNS)
 
 
 @pages.get("/log/<identifier>")

@@ -4,6 +4,9 @@ On this machine's own address there is no token, so the Host header is checked: 
 point a name of its own at 127.0.0.1 (DNS rebinding) and would otherwise read the logs. On any other address a
 token is asked for: first in the link that the command prints, then as a cookie that other sites cannot send
 along.
+
+A change needs more: it is a POST of JSON that shows, in a header, the token that only our own pages have been
+given. A page elsewhere can make a browser send forms, but neither read that token nor set that header.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import Forbidden, Unauthorized
@@ -30,6 +34,9 @@ _HEADERS = {
 }
 
 
+CSRF_HEADER = "X-Sim2Race-Change"
+
+
 def protect(app: Flask, *, token: str | None) -> None:
     """Check every request and mark every answer.
 
@@ -37,6 +44,9 @@ def protect(app: Flask, *, token: str | None) -> None:
         app: the console.
         token: the secret that requests must show; None for a console that only this machine reaches.
     """
+    change_token = secrets.token_urlsafe(24)
+    app.config["CHANGE_TOKEN"] = change_token
+    app.jinja_env.globals["change_token"] = change_token
 
     @app.before_request
     def check() -> None:
@@ -44,6 +54,8 @@ def protect(app: Flask, *, token: str | None) -> None:
             _check_host()
         else:
             _check_token(token)
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            _check_change(change_token)
 
     @app.after_request
     def mark(response: Response) -> Response:
@@ -81,6 +93,18 @@ def _check_token(token: str) -> None:
     # Both are compared always, so that the time taken does not say which one was wrong.
     if not any([_same(value, token) for value in shown]):
         raise Unauthorized("This console needs its token; open the link that the command printed.")
+
+
+def _check_change(change_token: str) -> None:
+    """Refuse a change that did not come from one of our pages.
+
+    Raises:
+        Forbidden: the header lacks or is wrong, or the content is no JSON.
+    """
+    if not _same(request.headers.get(CSRF_HEADER), change_token) or not request.is_json:
+        raise Forbidden(
+            "This change did not come from a page of this console; reload the page and try again."
+        )
 
 
 def _same(shown: str | None, token: str) -> bool:

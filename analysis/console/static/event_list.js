@@ -8,13 +8,19 @@ const NEAR_S = 0.75;
 export class EventList {
   constructor(recording, seek) {
     this.recording = recording;
-    this.events = recording.events;
     this.shown = byId("shown-event");
-    this.rows = this.events.map((event) => this.#row(event, seek));
+    this.seek = seek;
+    this.setBookmarks([]);
+  }
+
+  /** Show bookmarks among the log's own events. */
+  setBookmarks(bookmarks) {
+    this.events = [...this.recording.events, ...bookmarks].sort((one, other) => one.time_s - other.time_s);
+    this.rows = this.events.map((event) => this.#row(event, this.seek));
     this.here = -1;
-    const list = byId("events");
-    list.append(...this.rows.map((row) => element("li", {}, [row])));
-    if (this.rows.length === 0) list.append(element("li", { className: "event muted", text: "None in this log." }));
+    const items = this.rows.map((row, i) => element("li", {}, this.events[i].extra ? [row, this.events[i].extra] : [row]));
+    if (items.length === 0) items.push(element("li", { className: "event muted", text: "None in this log." }));
+    byId("events").replaceChildren(...items);
   }
 
   show(frame) {

@@ -1,9 +1,14 @@
-// The list of logs: fills each line from the API, one log after another, so that the page is there at once.
+// The list of runs: fills each line from the API, one after another, so that the page is there at once.
 
-import { element } from "./dom.js";
+import { change } from "./change.js";
+import { byId, element } from "./dom.js";
 import { clock, count, fixed, localTime } from "./format.js";
+import { RunTable } from "./run_table.js";
 
 const PATHS = 2; // Logs that are read at the same time.
+const SCORED = { weave_cm: [1, "cm"], straight_tv: [0, "°/m"], margin_cm: [1, "cm"], off_tracks: [2, "/ lap"], confidence: [2, ""] };
+
+const sub = (text) => element("span", { className: "sub", text });
 
 function cell(row, name, ...content) {
   row.querySelector(`[data-field="${name}"]`).replaceChildren(...content);
@@ -15,14 +20,19 @@ function fill(row, card) {
     row.querySelector(".file").textContent = link.textContent;
     link.textContent = card.model;
   }
-  const sub = (text) => element("span", { className: "sub", text });
+  showRemarks(row, card.remarks);
   cell(row, "track", card.track || "–", sub(card.direction));
-  cell(row, "time", localTime(card.started_at) || "–");
-  cell(row, "duration", clock(card.duration_s, 1));
-  cell(row, "frames", count(card.frames), sub(card.dropped ? `${count(card.dropped)} dropped` : ""));
-  cell(row, "fps", fixed(card.fps, 1));
+  cell(row, "time", localTime(card.started_at) || "–", sub(clock(card.duration_s, 1)));
+  const dropped = card.dropped ? `, ${count(card.dropped)} dropped` : "";
+  cell(row, "frames", count(card.frames), sub(`${fixed(card.fps, 1)} fps${dropped}`));
   cell(row, "laps", card.laps === null ? "–" : String(card.laps));
   cell(row, "best", card.best_lap_s === null ? "–" : `${card.best_lap_s.toFixed(2)} s`);
+  const [low, high] = card.score_interval;
+  cell(row, "score", fixed(card.score, 0), sub(low === null ? "" : `${fixed(low, 1)} to ${fixed(high, 1)}`));
+  for (const [key, [digits, unit]] of Object.entries(SCORED)) {
+    const value = card.figures[key];
+    cell(row, key, value === null ? "–" : `${fixed(value, digits)} ${unit}`);
+  }
   const latency = `${fixed(card.latency_p50_ms, 1)} / ${fixed(card.latency_p99_ms, 1)} ms`;
   cell(row, "latency", card.latency_p50_ms === null ? "–" : latency);
   const damage = element("span", { className: "alarm", text: card.damage ? "damaged" : "" });
@@ -35,30 +45,131 @@ function fill(row, card) {
   }
 }
 
-/** A log that cannot be read keeps its line, with the reason across it. */
-function refuse(row, reason) {
-  for (const each of row.querySelectorAll("[data-field]")) each.remove();
-  row.append(element("td", { className: "refused", text: reason, attributes: { colspan: 9 } }));
+function showRemarks(row, { tags, note }) {
+  row.querySelector(".tags").replaceChildren(...tags.map((text) => element("span", { className: "tag", text })));
+  row.querySelector(".note").textContent = note;
 }
 
-async function load(row) {
-  const response = await fetch(`/api/log/${encodeURIComponent(row.dataset.log)}/card`);
-  const answer = await response.json();
-  if (response.ok) fill(row, answer);
-  else refuse(row, answer.error);
+/** What a column is sorted by. */
+function sortKeys(card) {
+  return {
+    model: card.model,
+    track: `${card.track} ${card.direction}`,
+    time: card.started_at,
+    frames: card.frames,
+    laps: card.laps,
+    best: card.best_lap_s,
+    score: card.score,
+    latency: card.latency_p50_ms,
+    stop: card.stop_reason,
+    ...Object.fromEntries(Object.keys(SCORED).map((key) => [key, card.figures[key]])),
+  };
+}
+
+/** A log that cannot be read keeps its line, with the reason across it. */
+function refuse(row, reason) {
+  const fields = row.querySelectorAll("[data-field]");
+  const wide = fields.length;
+  for (const each of fields) each.remove();
+  row.querySelector(".model").after(element("td", { className: "refused", text: reason, attributes: { colspan: wide } }));
+}
+
+class Page {
+  constructor() {
+    this.table = new RunTable(byId("runs"), (chosen) => {
+      byId("compare").disabled = chosen.length !== 2;
+    });
+    this.cards = new Map();
+    this.editing = null;
+    byId("compare").addEventListener("click", () => {
+      const [a, b] = this.table.chosen().map((row) => encodeURIComponent(row.dataset.log));
+      location.assign(`/compare/${a}/${b}`);
+    });
+    byId("remarks-save").addEventListener("click", () => this.#save());
+    byId("remarks-cancel").addEventListener("click", () => byId("remarks").close());
+    byId("undo-button").addEventListener("click", () => this.#putBack());
+    for (const row of this.table.rows) this.#wire(row);
+  }
+
+  async load(row) {
+    const response = await fetch(`/api/log/${encodeURIComponent(row.dataset.log)}/card`);
+    const answer = await response.json();
+    if (!response.ok) {
+      refuse(row, answer.error);
+      return;
+    }
+    this.cards.set(row, answer);
+    fill(row, answer);
+    this.table.know(row, sortKeys(answer));
+  }
+
+  #wire(row) {
+    row.addEventListener("click", (event) => {
+      if (!event.target.closest("a, button, input, .choose")) row.querySelector(".model a").click();
+    });
+    row.querySelector(".edit").addEventListener("click", () => this.#edit(row));
+    row.querySelector(".delete").addEventListener("click", () => this.#delete(row));
+  }
+
+  #edit(row) {
+    const remarks = this.cards.get(row)?.remarks ?? { tags: [], note: "" };
+    this.editing = row;
+    byId("remarks-tags").value = remarks.tags.join(", ");
+    byId("remarks-note").value = remarks.note;
+    byId("remarks-problem").textContent = "";
+    byId("remarks").showModal();
+  }
+
+  async #save() {
+    const row = this.editing;
+    const tags = byId("remarks-tags").value.split(",");
+    const note = byId("remarks-note").value;
+    try {
+      const remarks = await change(`/api/log/${encodeURIComponent(row.dataset.log)}/remarks`, { tags, note });
+      const card = this.cards.get(row);
+      if (card) card.remarks = remarks;
+      showRemarks(row, remarks);
+      this.table.filter();
+      byId("remarks").close();
+    } catch (error) {
+      byId("remarks-problem").textContent = error.message;
+    }
+  }
+
+  async #delete(row) {
+    try {
+      const { key, name } = await change(`/api/log/${encodeURIComponent(row.dataset.log)}/delete`);
+      this.table.remove(row);
+      this.#offer(`${name} is in the bin.`, key);
+    } catch (error) {
+      this.#offer(error.message, null);
+    }
+  }
+
+  #offer(text, key) {
+    this.key = key;
+    byId("undo-text").textContent = text;
+    byId("undo-button").hidden = key === null;
+    byId("undo").hidden = false;
+  }
+
+  async #putBack() {
+    try {
+      await change(`/api/bin/${this.key}/restore`);
+      location.reload();
+    } catch (error) {
+      this.#offer(error.message, null);
+    }
+  }
 }
 
 async function main() {
   if (location.search) history.replaceState(null, "", location.pathname);
-  const rows = [...document.querySelectorAll("tr[data-log]")];
-  for (const row of rows) {
-    row.addEventListener("click", (event) => {
-      if (!event.target.closest("a")) row.querySelector(".model a").click();
-    });
-  }
-  const queue = rows.values();
+  if (!byId("runs")) return;
+  const page = new Page();
+  const queue = page.table.rows.values();
   const work = async () => {
-    for (const row of queue) await load(row);
+    for (const row of queue) await page.load(row);
   };
   await Promise.all(Array.from({ length: PATHS }, work));
 }

@@ -16,6 +16,7 @@ export function keyTable(page) {
     [["p"], "Previous event", () => page.jumpToEvent(-1)],
     [[","], "Slower", () => page.player.changeSpeed(-1)],
     [["."], "Faster", () => page.player.changeSpeed(1)],
+    [["m"], "Bookmark this moment", () => page.bookmarks.ask()],
     [["g"], "Heat map on or off", () => page.toggleHeat()],
     [["?"], "This help", () => byId("help").showModal()],
   ];
@@ -29,7 +30,7 @@ export function listenToKeys(table) {
   document.addEventListener("change", (event) => event.target.matches("select") && event.target.blur());
   const actions = new Map(table.flatMap(([keys, , action]) => keys.map((key) => [key, action])));
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.target.matches("select, input")) return;
     const name = event.key === " " ? "Space" : event.key;
     const action = actions.get(event.shiftKey && name.length > 1 ? `Shift+${name}` : name);

@@ -2,6 +2,7 @@
 
 import { ActionBars } from "./action_bars.js";
 import { readAddress, writeAddress, addressOf } from "./address.js";
+import { Bookmarks } from "./bookmarks.js";
 import { CameraView, drawLegend } from "./camera_view.js";
 import { byId, element } from "./dom.js";
 import { EventList } from "./event_list.js";
@@ -33,6 +34,11 @@ class Page {
     this.charts = new StripCharts(recording, seek);
     this.timeline = new Timeline(recording, seek);
     this.parts = [this.camera, this.actions, this.events, this.charts, new Readouts(recording), new TrackMap(recording, seek)];
+    this.bookmarks = new Bookmarks(recording, () => this.player.time, (marks) => {
+      this.events.setBookmarks(marks);
+      this.timeline.bookmarks = marks;
+      this.show();
+    });
     this.charts.onResize(() => this.charts.show(this.player.frame));
   }
 
@@ -67,7 +73,7 @@ class Page {
     const given = readAddress(address);
     if (given.heat === "off") this.heatOn = false;
     else if (given.heat && Object.hasOwn(METHODS, given.heat)) Object.assign(this, { heatOn: true }).settings.heat = given.heat;
-    if (this.recording.actions.some((action) => String(action.index) === given.action)) {
+    if (this.#targets().includes(given.action)) {
       this.settings.action = given.action;
     }
     if (given.opacity >= 0 && given.opacity <= 100) this.settings.opacity = given.opacity;
@@ -135,6 +141,12 @@ class Page {
     if (index === this.player.frame) this.camera.show(index);
   }
 
+  /** What can be explained: the actions of a discrete policy, the two outputs of a continuous one. */
+  #targets() {
+    const { actions, actionCount } = this.recording;
+    return actions.length ? actions.map((action) => String(action.index)) : actionCount === 2 ? ["0", "1"] : [];
+  }
+
   /** Explain an action, or the executed one again when it is pressed twice. */
   #explain(index) {
     const action = this.settings.action === String(index) ? "executed" : String(index);
@@ -159,6 +171,7 @@ function fillControls(page) {
   options("method", Object.entries(METHODS));
   options("target", [
     ["executed", recording.actions.length ? "the chosen action" : "the steering"],
+    ...(recording.actions.length === 0 && recording.actionCount === 2 ? [["0", "steering"], ["1", "speed"]] : []),
     ...recording.actions.map((action) => [
       action.index,
       `${signed(action.steering_deg, 1)}°, ${fixed(action.speed_mps, 2)} m/s`,
@@ -246,7 +259,7 @@ async function main() {
   wire(page);
   page.applyAddress(location.href);
   byId("replay").setAttribute("aria-busy", "false");
-  await page.loadScale();
+  await Promise.all([page.loadScale(), page.bookmarks.load()]);
 }
 
 main();

@@ -7,13 +7,14 @@ import { clamp, timeStep } from "./scale.js";
 const EDGE = 8; // So that the first and the last frame can be seen and touched.
 const PIN = 14; // Height of an event; lap times are written below.
 const TICKS_PX = 90;
-const COLOURS = { info: "signal", good: "good", warning: "warning", alarm: "alarm" };
+const COLOURS = { info: "signal", good: "good", warning: "warning", alarm: "alarm", bookmark: "accent" };
 
 export class Timeline {
   constructor(recording, seek) {
     this.recording = recording;
     this.canvas = byId("timeline");
     this.frame = 0;
+    this.bookmarks = [];
     this.span = null;
     this.canvas.setAttribute("aria-valuemax", recording.duration.toFixed(3));
     this.redraw = sharpCanvas(this.canvas, (context, width, height) => this.#draw(context, width, height));
@@ -77,7 +78,7 @@ export class Timeline {
   }
 
   #drawEvents(context, width, height) {
-    for (const event of this.recording.events.filter((each) => each.kind !== "lap")) {
+    for (const event of [...this.recording.events, ...this.bookmarks].filter((each) => each.kind !== "lap")) {
       const x = this.#x(clamp(event.time_s, 0, this.recording.duration), width);
       context.fillStyle = colour(COLOURS[event.severity]);
       context.fillRect(x - 1, 0, 2, PIN);

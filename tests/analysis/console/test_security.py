@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from analysis.console.app import create_app
 from analysis.console.config import ConsoleConfig
-from analysis.console.security import cookie_name
+from analysis.console.security import CSRF_HEADER, cookie_name
 
 TOKEN = "correct-horse-battery"
 
@@ -90,6 +90,8 @@ def test_a_wrong_cookie_opens_nothing(public: FlaskClient, value: str) -> None:
     assert public.get("/api/logs").status_code == 401
 
 
-def test_nothing_can_be_changed(local: FlaskClient) -> None:
+def test_what_is_only_shown_cannot_be_changed(local: FlaskClient) -> None:
+    token = {CSRF_HEADER: local.application.config["CHANGE_TOKEN"]}
     for method in (local.post, local.put, local.delete, local.patch):
-        assert method("/api/logs").status_code == 405
+        assert method("/api/logs").status_code == 403
+        assert method("/api/logs", json={}, headers=token).status_code == 405

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from analysis.bench_log import write_bench_log
+from analysis.console.config import ConsoleConfig
+from analysis.console.server import ConsoleServer
+from car.action_space import ContinuousActionSpace
+from car.log_reader import read_log
+from tests.analysis.console.pages import Watch, settle
+from tests.car.logs import write_synthetic_log
+from tests.car.policies import make_metadata, save_policy
+
+EVIL = '<img src=x onerror="document.title=1">'
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]:
+    folder = tmp_path_factory.mktemp("runs")
+    policy = save_policy(folder / "policy.onnx")
+    write_bench_log(folder / "logs", frames=1400, name="calm", weave_m=0.01)
+    write_bench_log(folder / "logs", frames=1400, name="restless", weave_m=0.08)
+    write_synthetic_log(folder / "logs", frames=20, name="short", policy=policy)
+    with ConsoleServer(ConsoleConfig(logs=folder / "logs", port=0)) as server:
+        yield server
+
+
+@pytest.fixture
+def list_page(browser: Browser, runs: ConsoleServer, watch: Watch) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = watch.on(context.new_page())
+    page.goto(runs.url())
+    expect(page.locator("tr[data-log^='restless'] [data-field='weave_cm']")).to_contain_text("cm")
+    expect(page.locator("tr[data-log^='calm'] [data-field='weave_cm']")).to_contain_text("cm")
+    yield page
+    context.close()
+    assert watch.problems == []
+
+
+def names(page: Page) -> list[str]:
+    return [text.split("-")[0] for text in page.locator("tbody tr:visible .model a").all_inner_texts()]
+
+
+def test_a_click_on_a_heading_sorts_and_another_turns_the_order_round(list_page: Page) -> None:
+    heading = list_page.locator("[data-sort='weave_cm']")
+
+    heading.click()
+    assert names(list_page) == ["calm", "restless", "short"]
+    heading.click()
+    assert names(list_page) == ["restless", "calm", "short"]
+    expect(list_page.locator("th[aria-sort='descending']")).to_have_text("Weave")
+
+
+def test_the_filter_shows_the_runs_that_hold_every_word(list_page: Page) -> None:
+    list_page.locator("#filter").fill("forever calm")
+
+    assert names(list_page) == ["calm"]
+    expect(list_page.locator("#shown-count")).to_have_text("1 of 3 runs")
+
+
+def test_tags_and_a_note_are_kept_and_are_text(list_page: Page) -> None:
+    row = list_page.locator("tr[data-log^='calm']")
+    row.locator(".edit").click()
+    list_page.locator("#remarks-tags").fill("wet floor, final")
+    list_page.locator("#remarks-note").fill(EVIL)
+    list_page.locator("#remarks-save").click()
+
+    expect(row.locator(".tag")).to_have_text(["wet floor", "final"])
+    list_page.reload()
+    expect(row.locator(".note")).to_have_text(EVIL)
+    assert list_page.title() != "1"
+
+
+def test_too_long_a_tag_is_refused_in_the_dialog(list_page: Page, watch: Watch) -> None:
+    list_page.locator("tr[data-log^='calm'] .edit").click()
+    list_page.locator("#remarks-tags").fill("x" * 40)
+    list_page.locator("#remarks-save").click()
+
+    expect(list_page.locator("#remarks-problem")).to_contain_text("up to 32 letters")
+    watch.problems.clear()  # The browser reports the refusal too.
+
+
+def test_a_run_goes_to_the_bin_and_is_put_back(list_page: Page) -> None:
+    list_page.locator("tr[data-log^='restless'] .delete").click()
+    expect(list_page.locator("tr[data-log^='restless']")).to_have_count(0)
+
+    list_page.locator("#undo-button").click()
+
+    expect(list_page.locator("tr[data-log^='restless']")).to_have_count(1)
+
+
+def test_nothing_runs_over_the_edge_at_a_pit_walls_or_a_tablets_size(list_page: Page) -> None:
+    for width, height in ((1440, 900), (1024, 768), (820, 1180)):
+        list_page.set_viewport_size({"width": width, "height": height})
+        wide = list_page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width
+
+
+def test_a_continuous_policy_shows_both_outputs_and_either_can_be_explained(
+    browser: Browser, watch: Watch, tmp_path: Path
+) -> None:
+    space = ContinuousActionSpace(math.radians(-20), math.radians(20), 0.5, 2.0)
+    policy = save_policy(tmp_path / "policy.onnx", make_metadata(space))
+    log = write_bench_log(tmp_path / "logs", frames=10, space=space, policy=policy)
+    outputs = read_log(log).frames.probabilities[4]
+    with ConsoleServer(ConsoleConfig(logs=log, port=0)) as server:
+        page = watch.on(browser.new_page(viewport={"width": 1440, "height": 900}))
+        page.goto(server.url(f"/log/{log.name}"))
+        settle(page)
+        for _ in range(4):
+            page.keyboard.press("ArrowRight")
+        shown = page.locator(".output .value")
+        expect(shown.first).to_have_text(f"{outputs[0]:+.2f}".replace("-", "\u2212"))
+        expect(shown.last).to_have_text(f"{outputs[1]:+.2f}".replace("-", "\u2212"))
+        # Left is drawn on the left: the mark of the steering lies where the policy turns to.
+        rail, mark = (page.locator(f".output {part}").first.bounding_box() for part in (".rail", ".mark"))
+        assert rail is not None and mark is not None
+        middle = rail["x"] + rail["width"] / 2
+        assert (mark["x"] + 3 < middle) == bool(outputs[0] > 0)
+        page.locator(".output").last.click()
+        expect(page.locator("#target")).to_have_value("1")
+        settle(page)
+        page.close()
+    assert watch.problems == []
+
+
+def test_a_moment_is_bookmarked_by_key_listed_and_removed(list_page: Page, runs: ConsoleServer) -> None:
+    list_page.locator("tr[data-log^='short'] .model a").click()
+    settle(list_page)
+    list_page.keyboard.press("End")
+    list_page.keyboard.press("m")
+    list_page.locator("#bookmark-words").fill(f"late {EVIL}")
+    list_page.keyboard.press("Enter")
+
+    mark = list_page.locator("[data-severity='bookmark']")
+    expect(mark.locator(".text")).to_have_text(f"late {EVIL}")
+    list_page.keyboard.press("Home")
+    list_page.reload()
+    settle(list_page)
+    mark.click()
+    expect(list_page.locator("#frame-number")).to_have_text("20 of 20")
+    list_page.locator(".remove").click()
+    expect(mark).to_have_count(0)
