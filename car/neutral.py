@@ -1,0 +1,38 @@
+"""Writing neutral once, from outside: `python -m car.neutral ADDRESS [CALIBRATION]`.
+
+The service runs it after every end of the node graph: where everything is killed at once, the drive's guard
+included, nobody else is left to do it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from car.calibration import default_calibration, load_calibration
+from car.errors import Sim2RaceError
+from car.pwm_address import open_output
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write neutral and return the exit status."""
+    address, *rest = sys.argv[1:] if arguments is None else arguments
+    calibration = default_calibration()
+    try:
+        if rest and rest[0]:
+            calibration = load_calibration(Path(rest[0]))
+    except Sim2RaceError as error:
+        # The factory's neutral is better than none.
+        print(f"neutral: {error} Taking the factory's calibration.", file=sys.stderr)
+    try:
+        output = open_output(address, calibration.neutral)
+        output.write(calibration.neutral)
+        output.close()
+    except (Sim2RaceError, OSError) as error:
+        print(f"neutral: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
