@@ -107,20 +107,14 @@ class DrivingBatch:
         pictures = self.simulator.look()[:, None]
         lost = self.simulator.lost
         pictures[lost] = self.observations[lost, -1:]
-        self._average(pictures)
+        share = self.simulator.config.frame_averaging
+        if share > 0.0:
+            both = pictures * (1.0 - share) + self.observations[:, -1:] * share
+            pictures = np.round(both).astype(np.uint8)
         self.observations = (
             pictures if self.frames == 1 else np.concatenate([self.observations[:, 1:], pictures], axis=1)
         )
         return self.observations
-
-    def _average(self, pictures: npt.NDArray[np.uint8]) -> None:
-        """Mix the picture before into those of cars whose camera does so, in place."""
-        share = self.simulator.eyes.averaging
-        mixed = np.flatnonzero(share)
-        if len(mixed):
-            weight = share[mixed, None, None, None]
-            both = pictures[mixed] * (1.0 - weight) + self.observations[mixed, -1:] * weight
-            pictures[mixed] = np.round(both).astype(np.uint8)
 
     def commands(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the commands that actions stand for, (N, 2): steering in rad, speed in m/s."""

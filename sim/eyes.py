@@ -109,12 +109,6 @@ class Eyes:
         """Put other objects round a car's track, until its next scene."""
         self._objects[car] = objects
 
-    @property
-    def averaging(self) -> npt.NDArray[np.float32]:
-        """How much of each car's picture is the one before it, (N,)."""
-        share: npt.NDArray[np.float32] = self._lights["averaging"]
-        return share
-
     def scene(self, car: int) -> Scene:
         """Return the scene before a car, with what is hidden left out."""
         scene = self._scenes[car]

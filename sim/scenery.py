@@ -86,7 +86,6 @@ LIGHT_DTYPE = np.dtype(
         ("gamma", np.float32),
         ("exposure_s", np.float32),
         ("defocus", np.float32),
-        ("averaging", np.float32),
         ("jpeg_quality", np.float32),
         ("pixel_rad", np.float32),
     ]
@@ -357,7 +356,6 @@ def draw_light(
     light["defocus"] = strength * share[7] * (share[8] < 0.3)
     # The car's own camera sends JPEG; a share of the drives is seen through one, from coarse to fine.
     light["jpeg_quality"] = 40.0 + 55.0 * spread[4] ** 2 if strength * share[11] > 0.75 else 0.0
-    light["averaging"] = 0.5 if strength * share[9] > 0.93 else 0.0
     light["hum"] = 0.12 * share[10] if held_out else 0.0
     return light
 

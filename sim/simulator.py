@@ -70,6 +70,8 @@ class SimConfig:
     """Further half widths to draw every episode's car within, such as friction 0.2 mass_kg 0.1."""
     camera: str = "aws"
     """Camera preset: aws or deepracer-wide."""
+    frame_averaging: float = 0.0
+    """Share of the observation that is the one before it, 0 to 1: blur by averaging frames."""
     control_rate_hz: float = 30.0
     """Pictures, and decisions, per second."""
     start: Literal["anywhere", "line", "round-robin"] = "anywhere"

@@ -76,6 +76,19 @@ def test_a_lost_picture_leaves_the_one_before_it() -> None:
     np.testing.assert_array_equal(batch.observations[1], first[1])
 
 
+def test_frame_averaging_mixes_the_picture_before() -> None:
+    config = SimConfig(noise="none", start="line", vary_vehicle=False)
+    plain = DrivingBatch(config, n_cars=1, seed=0)
+    mixed = DrivingBatch(SimConfig(**{**vars(config), "frame_averaging": 0.25}), n_cars=1, seed=0)
+    for _ in range(15):
+        before = mixed.observations.astype(float)
+        plain.step(np.array([4]))
+        mixed.step(np.array([4]))
+        expected = plain.observations * 0.75 + before * 0.25
+        np.testing.assert_allclose(mixed.observations, expected, atol=0.51)
+    assert np.any(mixed.observations != plain.observations)
+
+
 def test_stable_baselines_gets_what_it_bootstraps_from() -> None:
     cars = SimVecEnv(SimConfig(max_episode_s=0.4, noise="low"), 4, 0)
     cars.reset()
