@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from analysis.console.api import api
 from analysis.console.changes import changes
+from analysis.console.comparison import comparison
 from analysis.console.config import ConsoleConfig
 from analysis.console.library import LogLibrary
 from analysis.console.pages import pages
@@ -41,6 +42,7 @@ def create_app(config: ConsoleConfig, *, token: str | None = None) -> Flask:
     app.register_blueprint(pages)
     app.register_blueprint(api)
     app.register_blueprint(changes)
+    app.register_blueprint(comparison)
     app.register_error_handler(HTTPException, _say)
     app.register_error_handler(Sim2RaceError, _refuse)
     return app
