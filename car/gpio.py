@@ -96,9 +96,9 @@ class SysfsGate:
 
 
 class GatedPwm:
-    """A `PwmOutput` behind a power gate: power only by `switch_on`, and none after the end.
+    """A `PwmOutput` behind a power gate: pulses first, then power, and none after the end.
 
-    A write never brings the power back: resuming takes a person.
+    The first write brings the power; after a cut only `switch_on` does, as resuming takes a person.
 
     Args:
         output: sends the pulses.
@@ -108,6 +108,7 @@ class GatedPwm:
     def __init__(self, output: PwmOutput, gate: PowerGate) -> None:
         self._output = output
         self._gate = gate
+        self._begun = False
 
     def write(self, pwm: Pwm) -> None:
         """Send both widths.
@@ -116,6 +117,9 @@ class GatedPwm:
             OSError: the hardware did not take them.
         """
         self._output.write(pwm)
+        if not self._begun:
+            self._gate.switch_on()
+            self._begun = True
 
     def switch_on(self) -> None:
         """Feed servo and motor controller; they must already be getting neutral pulses.

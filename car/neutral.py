@@ -1,4 +1,6 @@
-"""Writing neutral once, from outside: `python -m car.neutral ADDRESS [CALIBRATION]`.
+"""Writing neutral once, from outside, and cutting the power where there is a gate.
+
+    python -m car.neutral ADDRESS [CALIBRATION]
 
 The service runs it after every end of the node graph: where everything is killed at once, the drive's guard
 included, nobody else is left to do it.
@@ -11,12 +13,15 @@ from pathlib import Path
 
 from car.calibration import default_calibration, load_calibration
 from car.errors import Sim2RaceError
-from car.pwm_address import open_output
+from car.gpio import GPIO_ROOT, SysfsGate
+from car.pwm_address import open_output, split_gate
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write neutral and return the exit status."""
+def main(arguments: list[str] | None = None, *, gpio_root: Path = GPIO_ROOT) -> int:
+    """Write neutral, cut the power, and return the exit status; each is tried even if the other fails."""
     address, *rest = sys.argv[1:] if arguments is None else arguments
+    address, line = split_gate(address)
+    status = 0
     calibration = default_calibration()
     try:
         if rest and rest[0]:
@@ -30,8 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
         output.close()
     except (Sim2RaceError, OSError) as error:
         print(f"neutral: {error}", file=sys.stderr)
-        return 2
-    return 0
+        status = 2
+    try:
+        if line is not None:
+            SysfsGate(line, root=gpio_root).cut()
+    except (Sim2RaceError, OSError) as error:
+        print(f"neutral: {error}", file=sys.stderr)
+        status = 2
+    return status
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """One word for where pulse widths go, so that a parameter or a command line can name any output.
 
-/sys/class/pwm            the only PWM chip there (a `pwmchipN` folder or a simulated one works too)
-/sys/class/pwm@i2c-1      the PWM chip on this bus
-pca9685                   the servo hat at 0x40 on /dev/i2c-1
-pca9685:0:0x41            another bus and address
-dry-run                   nowhere
+    /sys/class/pwm            the only PWM chip there (a `pwmchipN` folder or a simulated one works too)
+    /sys/class/pwm@i2c-1      the PWM chip on this bus
+    pca9685                   the servo hat at 0x40 on /dev/i2c-1
+    pca9685:0:0x41            another bus and address
+    dry-run                   nowhere
+
+With `+gpio514` at the end, the power gate on that GPIO line is switched on after the first pulses and cut
+when the output is closed.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from car.errors import Sim2RaceError
+from car.gpio import GPIO_ROOT, GatedPwm, SysfsGate
 from car.pca9685 import ADDRESS, BUS, open_pca9685
 from car.pwm import PERIOD_NS, Pwm, PwmOutput, RecordingPwm, SysfsPwm
 
@@ -19,17 +23,24 @@ DRY_RUN = "dry-run"
 PCA9685 = "pca9685"
 
 
-def open_output(address: str, neutral: Pwm, *, period_ns: int = PERIOD_NS) -> PwmOutput:
+def open_output(
+    address: str, neutral: Pwm, *, period_ns: int = PERIOD_NS, gpio_root: Path = GPIO_ROOT
+) -> PwmOutput:
     """Open the output that `address` names.
 
     Args:
         address: as in the table above.
         neutral: what an output that can do so leaves behind when it is closed.
         period_ns: time between pulses.
+        gpio_root: where the kernel shows its GPIO lines.
 
     Raises:
         Sim2RaceError: ill-formed, or the hardware cannot be used.
     """
+    address, line = split_gate(address)
+    if line is not None:
+        gate = SysfsGate(line, root=gpio_root)
+        return GatedPwm(open_output(address, neutral, period_ns=period_ns), gate)
     if address == DRY_RUN:
         return RecordingPwm()
     kind, *numbers = address.split(":")
@@ -40,6 +51,12 @@ def open_output(address: str, neutral: Pwm, *, period_ns: int = PERIOD_NS) -> Pw
     if not at:
         return SysfsPwm(Path(address), period_ns=period_ns)
     return SysfsPwm(Path(root), period_ns=period_ns, bus=bus_name)
+
+
+def split_gate(address: str) -> tuple[str, int | None]:
+    """Return the address without its power gate, and the gate's GPIO line if it has one."""
+    ungated, _, line = address.rpartition("+gpio")
+    return (ungated, int(line)) if ungated and line.isdecimal() else (address, None)
 
 
 def _numbers(address: str, numbers: list[str]) -> tuple[int, int]:

@@ -16,8 +16,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from car.gpio import GatedPwm
 from car.pwm import Pwm, PwmOutput
-from car.pwm_address import open_output
+from car.pwm_address import open_output, split_gate
 
 SILENCE_S = 0.25
 """Longer than the drive's own deadline, which comes first as long as its process runs."""
@@ -44,7 +45,8 @@ class GuardedPwm:
             sys.executable,
             "-m",
             "car.pwm_guard",
-            address,
+            # Power that was cut must not come back by the guard's pulses.
+            split_gate(address)[0],
             str(neutral.steering_ns),
             str(neutral.motor_ns),
             str(silence_s),
@@ -75,6 +77,24 @@ class GuardedPwm:
         except subprocess.TimeoutExpired:
             self._guard.kill()
         self._output.close()
+
+    def cut(self) -> None:
+        """Cut the power of servo and motor, where the address names a gate; only `switch_on` brings it back.
+
+        Raises:
+            OSError: the hardware did not take it.
+        """
+        if isinstance(self._output, GatedPwm):
+            self._output.cut()
+
+    def switch_on(self) -> None:
+        """Feed servo and motor again, where the address names a gate; they must be getting neutral.
+
+        Raises:
+            OSError: the hardware did not take it.
+        """
+        if isinstance(self._output, GatedPwm):
+            self._output.switch_on()
 
     def _start_guard(self) -> subprocess.Popen[bytes]:
         guard = subprocess.Popen(

@@ -58,17 +58,30 @@ def test_a_machine_without_such_a_line_is_refused(tmp_path: Path) -> None:
         SysfsGate(514, root=tmp_path / "none")
 
 
-def test_writing_pulses_never_switches_the_power(tmp_path: Path) -> None:
+def test_the_first_pulses_bring_the_power_and_after_a_cut_only_a_person_does(tmp_path: Path) -> None:
     direction = _make_line(tmp_path, 514) / "direction"
     recording = RecordingPwm()
     output = GatedPwm(recording, SysfsGate(514, root=tmp_path))
-    output.write(Pwm(1, 2))
     assert direction.read_text() == "in\n"
-    output.switch_on()
+    output.write(Pwm(1, 2))
+    assert direction.read_text() == "low\n"
     output.cut()
     output.write(Pwm(3, 4))
     assert direction.read_text() == "high\n"
+    output.switch_on()
+    assert direction.read_text() == "low\n"
     assert recording.writes == [Pwm(1, 2), Pwm(3, 4)]
+
+
+def test_without_pulses_there_is_no_power(tmp_path: Path) -> None:
+    class Broken(RecordingPwm):
+        def write(self, pwm: Pwm) -> None:
+            raise OSError("no chip")
+
+    direction = _make_line(tmp_path, 514) / "direction"
+    with pytest.raises(OSError, match="no chip"):
+        GatedPwm(Broken(), SysfsGate(514, root=tmp_path)).write(Pwm(1, 2))
+    assert direction.read_text() == "in\n"
 
 
 def test_closing_cuts_the_power_and_closes_the_output_even_if_the_gate_is_gone(tmp_path: Path) -> None:

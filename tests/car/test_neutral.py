@@ -34,6 +34,17 @@ def test_without_a_usable_calibration_it_is_the_factorys(chip: Path, rest: list[
     assert read_sysfs_pwm(chip) == default_calibration().neutral
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_power_is_cut_even_if_the_chip_does_not_answer(answers: bool, chip: Path, tmp_path: Path) -> None:
+    line = tmp_path / "gpio514"
+    line.mkdir()
+    (line / "direction").write_text("low\n")
+    (line / "value").write_text("0\n")
+    address = chip if answers else tmp_path / "none"
+    assert main([f"{address}+gpio514"], gpio_root=tmp_path) == (0 if answers else 2)
+    assert (line / "direction").read_text() == "high\n"
+
+
 def test_a_chip_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     assert "found none" in capsys.readouterr().err

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from car.errors import Sim2RaceError
+from car.gpio import GatedPwm
 from car.pwm import Pwm, RecordingPwm, SysfsPwm, find_chip, make_fake_sysfs, read_sysfs_pwm
-from car.pwm_address import open_output
+from car.pwm_address import open_output, split_gate
 
 NEUTRAL = Pwm(1_450_000, 1_446_000)
 
@@ -43,6 +44,29 @@ def test_a_folder_and_a_bus_name_a_sysfs_chip(class_folder: Path) -> None:
     assert read_sysfs_pwm(class_folder / "pwmchip1") == NEUTRAL
     assert read_sysfs_pwm(class_folder / "pwmchip0") == Pwm(0, 0)
     open_output(str(class_folder / "pwmchip0"), NEUTRAL).close()
+
+
+def test_a_gate_is_powered_after_the_first_pulses_and_cut_at_the_end(
+    class_folder: Path, tmp_path: Path
+) -> None:
+    line = tmp_path / "gpio514"
+    line.mkdir()
+    (line / "direction").write_text("in\n")
+    (line / "value").write_text("1\n")
+    output = open_output(f"{class_folder}@i2c-1+gpio514", NEUTRAL, gpio_root=tmp_path)
+    assert isinstance(output, GatedPwm)
+    assert (line / "direction").read_text() == "in\n"
+    output.write(NEUTRAL)
+    assert read_sysfs_pwm(class_folder / "pwmchip1") == NEUTRAL
+    assert (line / "direction").read_text() == "low\n"
+    output.close()
+    assert (line / "direction").read_text() == "high\n"
+
+
+def test_only_a_number_at_the_end_names_a_gate() -> None:
+    assert split_gate("/sys/class/pwm@i2c-0+gpio514") == ("/sys/class/pwm@i2c-0", 514)
+    assert split_gate("/a+gpio/pwm") == ("/a+gpio/pwm", None)
+    assert split_gate("pca9685") == ("pca9685", None)
 
 
 def test_a_dry_run_goes_nowhere() -> None:
