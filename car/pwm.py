@@ -226,5 +226,9 @@ def _set_period(folder: Path, period_ns: int) -> None:
     if _first_line(folder / "period") == str(period_ns):
         return
     # The kernel refuses a period below the present pulse width.
-    (folder / "duty_cycle").write_text("0\n")
+    descriptor = os.open(folder / "duty_cycle", os.O_WRONLY)
+    try:
+        _write_duty(descriptor, 0)
+    finally:
+        os.close(descriptor)
     (folder / "period").write_text(f"{period_ns}\n")

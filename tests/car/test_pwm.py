@@ -105,3 +105,19 @@ def test_a_recording_keeps_everything_in_order() -> None:
     output.write(Pwm(3, 4))
     assert output.writes == [Pwm(1, 2), Pwm(3, 4)]
     assert output.last == Pwm(3, 4)
+
+
+def test_a_reader_finds_whole_files_while_an_output_is_set_up(tmp_path: Path) -> None:
+    SysfsPwm(make_fake_sysfs(tmp_path)).write(Pwm(1_450_000, 1_446_000))
+    is_done = threading.Event()
+
+    def set_up_again_and_again() -> None:
+        for i in range(300):
+            SysfsPwm(tmp_path, period_ns=20_000_000 + i).close()
+        is_done.set()
+
+    writer = threading.Thread(target=set_up_again_and_again)
+    writer.start()
+    while not is_done.is_set():
+        assert read_sysfs_pwm(tmp_path) in (Pwm(0, 0), Pwm(0, 1_446_000), Pwm(1_450_000, 1_446_000))
+    writer.join()

@@ -71,9 +71,10 @@ class Run:
             for channel in (MOTOR_CHANNEL, STEERING_CHANNEL)
             for path in self._folder.glob(f"sim2race-drive-*/pwm/pwmchip0/pwm{channel}/duty_cycle")
         ]
-        if len(paths) == 2:
-            self._pulses = [os.open(path, os.O_RDONLY) for path in paths]
-        return len(paths) == 2
+        if len(paths) < 2 or not all(path.read_text() for path in paths):
+            return False
+        self._pulses = [os.open(path, os.O_RDONLY) for path in paths]
+        return True
 
     def motor_ns(self) -> int:
         """Return the pulse that the motor obeys."""
