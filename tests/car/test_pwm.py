@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -74,6 +75,16 @@ def test_a_reader_never_finds_a_torn_value(tmp_path: Path) -> None:
     assert {motor for _, motor in seen} <= {1_311_000, 999_999}
 
 
+def test_a_second_writer_leaves_a_running_channel_enabled(tmp_path: Path) -> None:
+    chip = make_fake_sysfs(tmp_path)
+    SysfsPwm(chip).write(Pwm(1_450_000, 1_446_000))
+    enables = [chip / f"pwm{channel}" / "enable" for channel in (0, 1)]
+    for path in enables:
+        os.utime(path, ns=(0, 0))
+    SysfsPwm(chip).write(Pwm(1_500_000, 1_400_000))
+    assert [path.stat().st_mtime_ns for path in enables] == [0, 0]
+
+
 def test_a_folder_without_a_chip_or_with_two_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Sim2RaceError, match="found none"):
         SysfsPwm(tmp_path)
@@ -119,5 +130,5 @@ def test_a_reader_finds_whole_files_while_an_output_is_set_up(tmp_path: Path) ->
     writer = threading.Thread(target=set_up_again_and_again)
     writer.start()
     while not is_done.is_set():
-        assert read_sysfs_pwm(tmp_path) in (Pwm(0, 0), Pwm(0, 1_446_000), Pwm(1_450_000, 1_446_000))
+        assert read_sysfs_pwm(tmp_path) in (Pwm(1_450_000, 1_446_000), Pwm(1_450_000, 0), Pwm(0, 0))
     writer.join()
