@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from analysis.colours import signed_colours
 from analysis.heatmap_grid import CellGrid
+from car.action_space import ContinuousActionSpace
 from car.errors import Sim2RaceError, unknown_name
 from car.log_reader import CarLog
 from car.policy import Policy
@@ -33,6 +34,9 @@ DEFAULT_METHOD = "hirescam"
 
 EXECUTED = -1
 """As a target: explain the action that the car executed."""
+
+RUNNER_UP = -2
+"""As a target: why the executed action and not the next best; the map of the difference of their logits."""
 
 SCALE_PERCENTILE = 99.5
 """The scale of a log is this percentile of |map| over all cells of sampled frames: robust to an odd one."""
@@ -102,11 +106,16 @@ def frame_maps(
         log: where the frames are.
         indices: (N,) frames.
         method: see `heatmaps`.
-        target: index of the action to explain, or `EXECUTED`.
+        target: index of the action to explain, or `EXECUTED`, or `RUNNER_UP`.
 
     Returns:
         (N, h, w) float32.
+
+    Raises:
+        Sim2RaceError: a frame has no picture, or a continuous policy is asked for its runner-up.
     """
+    if target == RUNNER_UP:
+        return _against_runner_up(policy, log, indices, method)
     executed = np.maximum(log.frames.action[indices], 0)  # A continuous policy is explained by its steering.
     targets = executed if target == EXECUTED else np.full(len(indices), target)
     return heatmaps(
@@ -116,6 +125,27 @@ def frame_maps(
         method,
         history=command_history(log, indices, policy.history) if policy.history else None,
     )
+
+
+def _against_runner_up(
+    policy: Policy, log: CarLog, indices: NDArray[np.int64], method: str
+) -> NDArray[np.float32]:
+    """Return the map of the executed action less that of the best other one.
+
+    A map is linear in the logit that it explains, so for HiResCAM this is the map of the logits' difference.
+    """
+    executed = log.frames.action[indices]
+    if isinstance(policy.action_space, ContinuousActionSpace) or (executed < 0).any():
+        raise Sim2RaceError("Only a choice among actions has a runner-up; this log holds none.")
+    if policy.action_space.size < 2 or executed.max(initial=0) >= policy.action_space.size:
+        raise Sim2RaceError("This policy has no runner-up to the actions of this log.")
+    observations = stacked_observations(log, indices, policy.frames)
+    history = command_history(log, indices, policy.history) if policy.history else None
+    logits = policy.explain(observations, executed, history).logits.copy()
+    np.put_along_axis(logits, executed[:, None], -np.inf, axis=1)
+    targets = executed, logits.argmax(axis=1).astype(np.int64)
+    chosen, other = (heatmaps(policy, observations, each, method, history=history) for each in targets)
+    return np.asarray(chosen - other, np.float32)
 
 
 def stacked_observations(log: CarLog, indices: NDArray[np.int64], frames: int) -> NDArray[np.uint8]:

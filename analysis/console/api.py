@@ -7,7 +7,8 @@ GET /api/log/<id>/thumbnail.jpg            one telling frame
 GET /api/log/<id>/frame/<i>.jpg            a frame as the camera sent it
 GET /api/log/<id>/heatmap                  methods, scale, or why there is none
 GET /api/log/<id>/heatmap/<i>.png          a transparent picture to lay over the frame
-                   ?method=hirescam&action=executed|<index>
+                   ?method=hirescam&action=executed|runner-up|<index>
+GET /api/log/<id>/checks                   whether the heat maps can be believed
 
 Pictures that are asked for with the log's version (`?v=`) never change and may be kept for good.
 """
@@ -23,7 +24,7 @@ from flask import Blueprint, Response, abort, current_app, jsonify, request
 from analysis.console.documents import plain
 from analysis.console.library import LogLibrary, OpenLog
 from analysis.console.state import ConsoleState, Remarks
-from analysis.heatmap import DEFAULT_METHOD, EXECUTED, METHODS
+from analysis.heatmap import DEFAULT_METHOD, EXECUTED, METHODS, RUNNER_UP
 from analysis.log_card import log_card
 from analysis.ranking import parse_weights, rank
 from car.errors import Sim2RaceError, unknown_name
@@ -99,6 +100,15 @@ def heatmap_scale(identifier: str) -> Response:
     )
 
 
+@api.get("/log/<identifier>/checks")
+def checks(identifier: str) -> Response:
+    """Send the results of the checks on this log's policy."""
+    opened = _open(identifier)
+    return _cached(
+        lambda: jsonify(checks=plain([asdict(check) for check in opened.heatmaps.checks()])), opened, "checks"
+    )
+
+
 @api.get("/log/<identifier>/heatmap/<int:index>.png")
 def heatmap(identifier: str, index: int) -> Response:
     """Send one heat map as a transparent picture; the headers say how much it says."""
@@ -163,6 +173,8 @@ def _target() -> int:
     action = request.args.get("action", "executed")
     if action == "executed":
         return EXECUTED
+    if action == "runner-up":
+        return RUNNER_UP
     if not action.isascii() or not action.isdigit() or len(action) > 4:
-        abort(400, 'action: expected "executed" or the index of an action.')
+        abort(400, 'action: expected "executed", "runner-up" or the index of an action.')
     return int(action)

@@ -11,7 +11,8 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.heatmap import EXECUTED, Strength, coloured, frame_maps, log_scale, strength
+from analysis.heatmap import EXECUTED, RUNNER_UP, Strength, coloured, frame_maps, log_scale, strength
+from analysis.heatmap_checks import Check, run_checks
 from analysis.heatmap_grid import CellGrid, read_grid
 from car.errors import Sim2RaceError
 from car.log_reader import CarLog
@@ -34,6 +35,7 @@ class LogHeatmaps:
         self._log = log
         self._policy: Policy | None = None
         self._grid: CellGrid | None = None
+        self._checks: list[Check] | None = None
         self._scales: dict[Key, float] = {}
         self._blocks: OrderedDict[tuple[Key, int], NDArray[np.float32]] = OrderedDict()
         self._preparing = threading.Lock()
@@ -53,6 +55,18 @@ class LogHeatmaps:
                 self._grid = read_grid(policy.path)
                 self._policy = policy
             return self._policy
+
+    def checks(self) -> list[Check]:
+        """Return whether the maps can be believed; computed once, as it takes a second.
+
+        Raises:
+            Sim2RaceError: no policy, or no frame that can be read.
+        """
+        policy = self.policy()
+        with self._preparing:
+            if self._checks is None:
+                self._checks = run_checks(policy, self._log)
+            return self._checks
 
     def picture(self, index: int, method: str, target: int) -> tuple[NDArray[np.uint8], Strength]:
         """Return the map of one frame as a (120, 160, 4) RGBA picture, and how much it says.
@@ -118,6 +132,6 @@ class LogHeatmaps:
         """Return the policy, if it has the action that is to be explained."""
         policy = self.policy()
         actions = policy.action_space.size
-        if target != EXECUTED and not 0 <= target < actions:
+        if target not in (EXECUTED, RUNNER_UP) and not 0 <= target < actions:
             raise Sim2RaceError(f"This policy has actions 0 to {actions - 1}; there is no action {target}.")
         return policy

@@ -131,7 +131,7 @@ class Page {
     const answer = await response.json();
     this.heatAvailable = response.ok && answer.available;
     this.camera.setProblem(this.heatAvailable ? "" : answer.reason ?? answer.error);
-    for (const id of ["heat-toggle", "method", "target", "opacity"]) byId(id).disabled = !this.heatAvailable;
+    for (const id of ["heat-toggle", "method", "target", "opacity", "show-checks"]) byId(id).disabled = !this.heatAvailable;
     if (this.heatAvailable) byId("legend-scale").textContent = `\u00b1${answer.scale.toPrecision(2)}`;
     this.applySettings();
     this.show();
@@ -144,7 +144,7 @@ class Page {
   /** What can be explained: the actions of a discrete policy, the two outputs of a continuous one. */
   #targets() {
     const { actions, actionCount } = this.recording;
-    return actions.length ? actions.map((action) => String(action.index)) : actionCount === 2 ? ["0", "1"] : [];
+    return actions.length ? ["runner-up", ...actions.map((action) => String(action.index))] : actionCount === 2 ? ["0", "1"] : [];
   }
 
   /** Explain an action, or the executed one again when it is pressed twice. */
@@ -172,6 +172,7 @@ function fillControls(page) {
   options("target", [
     ["executed", recording.actions.length ? "the chosen action" : "the steering"],
     ...(recording.actions.length === 0 && recording.actionCount === 2 ? [["0", "steering"], ["1", "speed"]] : []),
+    ...(recording.actions.length > 1 ? [["runner-up", "why not the runner-up"]] : []),
     ...recording.actions.map((action) => [
       action.index,
       `${signed(action.steering_deg, 1)}°, ${fixed(action.speed_mps, 2)} m/s`,
@@ -196,12 +197,30 @@ function wire(page) {
   on("opacity", "input", (event) => page.change({ opacity: Number(event.target.value) }));
   on("window", "change", (event) => page.change({ window: Number(event.target.value) }));
   on("speed", "change", (event) => player.setSpeed(Number(event.target.value)));
+  on("show-checks", "click", () => showChecks(page.pictures.base));
+  on("close-checks", "click", () => byId("checks").close());
   on("copy-link", "click", () => copyLink(new URL(addressOf(page.state()), location.href).href));
   // The event's address, because the page may have written its own over it in the meantime.
   window.addEventListener("hashchange", (event) => page.applyAddress(event.newURL));
   const table = keyTable(page);
   listenToKeys(table);
   fillHelp(table);
+}
+
+/** Run the checks on the server and show their results. */
+async function showChecks(base) {
+  byId("check-results").replaceChildren(element("dt", { text: "Checking…" }));
+  byId("checks").showModal();
+  const response = await fetch(`${base}/checks`);
+  const answer = await response.json();
+  const rows = response.ok ? answer.checks : [{ name: "No check", passed: null, text: answer.error }];
+  const word = (passed) => (passed === null ? "not done" : passed ? "passed" : "failed");
+  byId("check-results").replaceChildren(
+    ...rows.flatMap(({ name, passed, text }) => [
+      element("dt", { className: word(passed).replace(" ", "-"), text: `${name}: ${word(passed)}` }),
+      element("dd", { text }),
+    ]),
+  );
 }
 
 async function copyLink(link) {

@@ -15,6 +15,7 @@ from tests.analysis.console.pages import (
     at,
     open_log,
     pixels,
+    settle,
 )
 
 
@@ -131,3 +132,17 @@ def test_the_help_lists_the_keys_and_keeps_them_from_the_page(page: Page, server
 
     expect(page.locator("#help")).to_be_hidden()
     at(page, 1)
+
+
+def test_the_checks_are_run_and_shown_and_the_runner_up_can_be_asked_about(
+    page: Page, server: ConsoleServer
+) -> None:
+    open_log(page, server)
+    page.locator("#show-checks").click()
+
+    expect(page.locator("#check-results dt")).to_have_count(3)
+    expect(page.locator("#check-results dt").first).to_have_text("Completeness: passed")
+    page.locator("#close-checks").click()
+    page.locator("#target").select_option("runner-up")
+    settle(page)
+    expect(page.locator("#stage-note")).to_be_hidden()
