@@ -114,7 +114,9 @@ class SysfsPwm:
             _write_duty(steering, pwm.steering_ns)
         if not self._enabled:
             for path in self._enables:
-                path.write_text("1\n")
+                # A channel that runs is left alone: in a plain folder, a reader could find the file empty.
+                if _first_line(path) != "1":
+                    path.write_text("1\n")
             self._enabled = True
 
     def close(self) -> None:
