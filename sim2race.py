@@ -70,7 +70,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     ),
     "compare": Subcommand("analysis.compare", "CompareConfig", "Two car logs, measure by measure", "sim"),
     "video": Subcommand(
-        "analysis.video", "VideoConfig", "A car log as mp4: frame, heat map, actions, map", "console"
+        "analysis.video", "VideoConfig", "A car log as mp4: frame, heat map, actions, map", "sim"
     ),
 }
 
