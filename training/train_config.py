@@ -34,7 +34,7 @@ class TrainConfig:
     """Pictures stacked in an observation."""
     seed: int = 1
     """Seed of everything random."""
-    max_steps: int = 150_000
+    max_steps: int = 262_144
     """End after so many simulated steps; learning rate and entropy follow their schedules over them."""
     max_minutes: float = 0.0
     """End after so many minutes of wall clock, over all sessions; 0 for no limit."""
