@@ -40,6 +40,13 @@ def wait_until(is_done: Callable[[], object], deadline_s: float) -> float:
     return time.monotonic() - started_s
 
 
+@pytest.fixture
+def started() -> Callable[[], list[psutil.Process]]:
+    """Return a function that lists the processes started since; other tests keep a browser's driver."""
+    before = set(psutil.Process().children(recursive=True))
+    return lambda: [child for child in psutil.Process().children(recursive=True) if child not in before]
+
+
 class Run:
     """`sim2race drive` in a process of its own, driving; its pulses stay readable when its folder is gone."""
 
@@ -113,7 +120,9 @@ def run(policy: Path) -> Iterator[Run]:
         made.close()
 
 
-def test_a_drive_is_counted_logged_and_leaves_neutral_and_nobody_behind(policy: Path) -> None:
+def test_a_drive_is_counted_logged_and_leaves_neutral_and_nobody_behind(
+    policy: Path, started: Callable[[], list[psutil.Process]]
+) -> None:
     logs = policy.parent / "logs"
     summary = drive(DriveConfig(policy, laps=0, duration_s=3.0, noise="none", logs=logs))
     assert summary.succeeded
@@ -123,7 +132,7 @@ def test_a_drive_is_counted_logged_and_leaves_neutral_and_nobody_behind(policy: 
     assert summary.frames_published >= summary.frames_acted - 1
     assert summary.latency is not None
     assert 0.5 < summary.latency.p50_ms <= summary.latency.p99_ms <= summary.latency.max_ms
-    assert psutil.Process().children(recursive=True) == []
+    assert started() == []
     assert "ROS_DOMAIN_ID" not in os.environ
 
     assert summary.log is not None
@@ -170,10 +179,12 @@ def test_the_nodes_of_a_killed_command_stop_the_car_and_end(run: Run) -> None:
     assert run.is_neutral()
 
 
-def test_what_a_node_refuses_is_said_in_its_own_words(policy: Path) -> None:
+def test_what_a_node_refuses_is_said_in_its_own_words(
+    policy: Path, started: Callable[[], list[psutil.Process]]
+) -> None:
     with pytest.raises(Sim2RaceError, match="Did you mean 'forever-raceway'"):
         drive(DriveConfig(policy, track="forever-racway", logs=policy.parent / "logs"))
-    assert psutil.Process().children(recursive=True) == []
+    assert started() == []
 
 
 def test_a_missing_policy_starts_nothing(tmp_path: Path) -> None:
