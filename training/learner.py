@@ -19,6 +19,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
@@ -159,6 +160,8 @@ class Learner(PPO):
             if isinstance(module, CameraFeatures):
                 module.bfloat16_gradients = config.bfloat16
         self.entropy_control = EntropyControl(config)
+        # Without one of ours, stable-baselines3 leaves an empty folder in the temporary folder at every run.
+        self.set_logger(Logger(None, []))
 
     def begin(self) -> None:
         """Put the cars on the track; call once before `advance`."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -22,6 +25,15 @@ def test_it_learns_to_do_what_the_picture_says(continuous: bool) -> None:
     assert last.reward > first.reward + 1.0
     assert last.steps == 12 * 8 * 16
     assert last.rollout_steps == 128
+
+
+def test_it_leaves_nothing_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    config = PpoConfig(cars=4, rollout_steps=2, batch_size=8)
+    learner = Learner(ToyVecEnv(4), network="small", config=config, seed=1)
+    learner.begin()
+    learner.advance(0.0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_greedy_actions_are_within_bounds() -> None:
