@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
 import numba
+
+njit_fast = numba.njit(cache=True, fastmath=True, error_model="numpy")
+"""For loops over pixels: without Python's check for a division by zero, which forbids vector instructions."""
 
 
 def use_own_cache() -> Path:
@@ -23,10 +27,8 @@ def use_own_cache() -> Path:
     if os.environ.get("NUMBA_CACHE_DIR"):
         return Path(os.environ["NUMBA_CACHE_DIR"])
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        text = source.read_bytes()
-        if b"@njit" in text:
-            digest.update(source.name.encode() + text)
+    for source in _compiled_sources(Path(__file__).parent):
+        digest.update(source.name.encode() + source.read_bytes())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = home / "sim2race" / "numba" / digest.hexdigest()[:16]
     try:
@@ -38,3 +40,13 @@ def use_own_cache() -> Path:
     # An attribute that numba makes at run time.
     vars(numba.config)["CACHE_DIR"] = str(folder)
     return folder
+
+
+def _compiled_sources(folder: Path) -> list[Path]:
+    """Return the files that hold compiled functions, and those that they take their numbers from."""
+    names = set()
+    for source in folder.glob("*.py"):
+        text = source.read_text(encoding="utf-8")
+        if "\n@njit" in text:
+            names |= {source.stem, *re.findall(r"^from sim\.(\w+) import", text, re.MULTILINE)}
+    return [folder / f"{name}.py" for name in sorted(names)]

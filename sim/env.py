@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from car.action_space import ActionSpace
-from sim.driving import DrivingBatch
+from sim.driving import DrivingBatch, Observations, observations_of
 from sim.simulator import SimConfig
 
 
-class DeepRacerEnv(gymnasium.Env[npt.NDArray[np.uint8], Any]):
+class DeepRacerEnv(gymnasium.Env[Any, Any]):
     """A 1:18 car drives a lap by what its camera sees.
 
     ## Description
@@ -25,7 +25,8 @@ class DeepRacerEnv(gymnasium.Env[npt.NDArray[np.uint8], Any]):
     Continuous: `Box(-1, 1, (2,))`, steering (+1 is left) and speed, scaled to the space's limits.
 
     ## Observation Space
-    `Box(0, 255, (frames, 120, 160), uint8)`: luma, frames oldest first.
+    `Box(0, 255, (frames, 120, 160), uint8)`: luma, frames oldest first. With `history`, a `Dict` of that as
+    "observation" and the last commands as "history", `Box(-inf, inf, (history, 2), float32)`, newest last.
 
     ## Rewards
     Metres gained along the centre line since the last step, minus 2 for leaving the track or getting
@@ -45,7 +46,8 @@ class DeepRacerEnv(gymnasium.Env[npt.NDArray[np.uint8], Any]):
     curvature here, half a metre and a metre ahead, progress, lap time and how the episode ended.
 
     ## Arguments
-    `config` (`SimConfig`), `actions` (`ActionSpace`), `frames` (1 or more), `render_mode` ("rgb_array").
+    `config` (`SimConfig`), `actions` (`ActionSpace`), `frames` (1 or more),
+    `history` (0 or more), `render_mode` ("rgb_array").
 
     ## Version History
     * v0: first version.
@@ -59,6 +61,7 @@ class DeepRacerEnv(gymnasium.Env[npt.NDArray[np.uint8], Any]):
         *,
         actions: ActionSpace | None = None,
         frames: int = 1,
+        history: int = 0,
         render_mode: str | None = None,
     ) -> None:
         self._batch = DrivingBatch(
@@ -67,6 +70,7 @@ class DeepRacerEnv(gymnasium.Env[npt.NDArray[np.uint8], Any]):
             seed=0,
             action_space=actions,
             frames=frames,
+            history=history,
         )
         self.observation_space = self._batch.observation_space
         self.action_space = self._batch.action_space
@@ -79,18 +83,18 @@ class DeepRacerEnv(gymnasium.Env[npt.NDArray[np.uint8], Any]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
+    ) -> tuple[Observations, dict[str, Any]]:
         """Begin an episode; the same seed gives the same bytes."""
         first = self._np_random is None
         super().reset(seed=seed)
         chosen = seed if seed is not None or not first else int(self.np_random.integers(2**31))
-        return self._batch.reset(chosen)[0], self._batch.info(0)
+        return observations_of(self._batch.reset(chosen), 0), self._batch.info(0)
 
-    def step(self, action: Any) -> tuple[npt.NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
         """Drive one control period."""
         observations, rewards, terminated, truncated = self._batch.step(np.asarray(action)[None])
         return (
-            observations[0],
+            observations_of(observations, 0),
             float(rewards[0]),
             bool(terminated[0]),
             bool(truncated[0]),

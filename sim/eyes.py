@@ -14,14 +14,15 @@ from numba import njit
 from car.preprocess import HEIGHT, WIDTH
 from sim.camera import Camera, Mount, level_from_camera, rays, vignette
 from sim.crew import Crew
+from sim.hall_light import LIGHT_DTYPE
+from sim.render_panel_table import table_middles
 from sim.render_tables import NOISE_SIZE, noise_table, shade_tile
-from sim.renderer import render_batch
+from sim.renderer import Ground, Optics, World, render_batch
 from sim.scenery import (
     CEILING,
     DASH,
     FLOOR,
     HORIZON,
-    LIGHT_DTYPE,
     LINE,
     LUMA_WEIGHTS,
     MAX_GLARES,
@@ -74,16 +75,12 @@ class Eyes:
     def __init__(self, camera: Camera, surfaces: Sequence[Surface], n_cars: int, crew: Crew) -> None:
         self._crew = crew
         self._camera = camera
-        self._rays = rays(camera)
-        self._dark = 1.0 - vignette(camera)
-        self._shade, self._noise = shade_tile(), noise_table()
         self._surfaces = list(surfaces)
-        self._quads = np.concatenate([surface.quads for surface in surfaces])
-        sizes = [len(surface.quads) for surface in surfaces]
-        self._quad_starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
-        self._offsets = np.stack([surface.level_offsets for surface in surfaces])
-        self._sizes = np.stack([surface.level_sizes for surface in surfaces])
-        self._origins = np.array([surface.origin_m for surface in surfaces], np.float64)
+        self._ground = lay_ground(surfaces)
+        across, up = rays(camera).reshape(2, -1)
+        self._optics = Optics(
+            across, up, 1.0 - vignette(camera), table_middles(_widest(camera)), shade_tile(), noise_table()
+        )
         things = len(OBJECT_NAMES)
         self._tones = np.zeros((len(PLANES), n_cars, CODES), np.float32)
         self._greys = np.zeros((len(PLANES), n_cars, things), np.float32)
@@ -195,14 +192,33 @@ class Eyes:
         _place_cameras(
             self._views, self._turns, states, self._mounts, self._heights, self._camera.forward_m, cars
         )
-        tables = (
-            out, cars, self._views, self._turns, self._track_of, self._rays, self._dark,
-            self._quads, self._quad_starts, self._offsets, self._sizes, self._origins,
-            self._tones[plane], self._sky[plane], self._objects, self._greys[plane],
-            self._lights, self._glares, self._shade, self._noise,
+        world = World(
+            self._views, self._turns, self._track_of, self._tones[plane], self._sky[plane], self._objects,
+            self._greys[plane], self._lights, self._glares,
         )  # fmt: skip
-        self._crew.share(lambda first, last: render_batch(first, last, *tables), len(cars))
+        self._crew.share(
+            lambda first, last: render_batch(first, last, out, cars, self._ground, self._optics, world),
+            len(cars),
+        )
         return out
+
+
+def lay_ground(surfaces: Sequence[Surface]) -> Ground:
+    """Lay the maps of several tracks one after the other for the renderer."""
+    return Ground(
+        quads=np.concatenate([surface.quads for surface in surfaces]),
+        quad_starts=_starts([surface.quads.size for surface in surfaces]),
+        offsets=np.stack([surface.level_offsets for surface in surfaces]),
+        sizes=np.stack([surface.level_sizes for surface in surfaces]),
+        origins=np.array([surface.origin_m for surface in surfaces], np.float64),
+        calm=np.concatenate([surface.calm.ravel() for surface in surfaces]),
+        calm_starts=_starts([surface.calm.size for surface in surfaces]),
+        calm_sizes=np.array([surface.calm.shape for surface in surfaces], np.int64),
+    )
+
+
+def _starts(sizes: Sequence[int]) -> npt.NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
 
 
 def _ordered_glares(glares: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

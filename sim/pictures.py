@@ -124,6 +124,23 @@ class MapPicture:
         if len(points_m) > 1:
             cv2.polylines(self.image, [self._pixels(points_m)], False, color, 2, cv2.LINE_AA)
 
+    def add_speeds(self, points_m: Array, speed_mps: Array) -> None:
+        """Draw a closed path, (N, 2) in metres, coloured by speed, (N,) in m/s, with the scale below it."""
+        low, high = float(speed_mps.min()), float(speed_mps.max())
+        shades = np.round(255.0 * (speed_mps - low) / max(high - low, 1e-9)).astype(np.uint8)
+        pixels = self._pixels(points_m)
+        for i, color in enumerate(_colors(shades)):
+            ends = np.stack([pixels[i], pixels[(i + 1) % len(pixels)]])
+            cv2.polylines(self.image, [ends], False, color, 3, cv2.LINE_AA)
+        height, width = self.image.shape[:2]
+        left, right, top = width // 3, 2 * width // 3, height - 26
+        scale = np.array(_colors(np.linspace(0, 255, right - left).astype(np.uint8)), np.uint8)
+        self.image[top : top + 12, left:right] = scale
+        for text, x in ((f"{low:.1f} m/s", left - 70), (f"{high:.1f} m/s", right + 8)):
+            cv2.putText(
+                self.image, text, (x, top + 11), cv2.FONT_HERSHEY_SIMPLEX, 0.45, LINE_COLOR, 1, cv2.LINE_AA
+            )
+
     def with_car(self, x_m: float, y_m: float, yaw_rad: float) -> Image:
         """Return a copy with a car on it."""
         nose = np.array([[0.16, 0.0], [-0.12, 0.09], [-0.06, 0.0], [-0.12, -0.09]])
@@ -136,3 +153,9 @@ class MapPicture:
     def _pixels(self, points_m: Array) -> npt.NDArray[np.int32]:
         points = (np.asarray(points_m, np.float64) - self._low) * self._scale
         return np.round(np.column_stack([points[:, 0], self.image.shape[0] - points[:, 1]])).astype(np.int32)
+
+
+def _colors(shades: Image) -> list[tuple[int, int, int]]:
+    """Return RGB colours from blue (0) over green to red (255) for shades (N,)."""
+    rows = cv2.applyColorMap(shades[:, None], cv2.COLORMAP_TURBO)[:, 0, ::-1]
+    return [(int(red), int(green), int(blue)) for red, green, blue in rows]

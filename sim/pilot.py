@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.simulator import Simulator
-from sim.vehicle import VehicleParameters
+from sim.vehicle_parameters import VehicleParameters
 
 LOOK_AHEAD_M = 0.45
 

@@ -1,4 +1,9 @@
-"""The floor, a row of pixels at a time: the printed track, what lies round it, light, shadow and sheen."""
+"""The floor, a band of rows at a time: the printed track, and what lies round it.
+
+Most of a picture's floor is plain: road between its lines, or the hall's floor. A map of how far it is
+from any place to the nearest change of colour (`Surface.calm`) tells which blocks of pixels are; only
+the others are looked up pixel by pixel.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +11,51 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from car.preprocess import WIDTH
+from sim.compiled import njit_fast
 from sim.render_tables import (
+    BAND,
     HALF,
     HORIZON_SLOPE,
+    OFF_TRACK,
     ONE,
     PER_TEXEL,
+    PLACES,
+    REACH,
     SHADE_SIZE,
+    SLOPE,
     SLOPE_SCALE,
     SLOPES,
     STEEPEST,
+    TS,
+    VALUE,
     ZERO,
+    X,
+    Y,
+    whole,
 )
-from sim.surface import LEVELS, TEXEL_M
+from sim.surface import CALM_CELL, LEVELS, TEXEL_M
 
 FLAT, CARPET, PLANKS, CONCRETE, TILES = range(5)
 FLOORS = ("flat", "carpet", "planks", "concrete", "tiles")
 """What lies round the track; `LIGHT_DTYPE`'s floor_kind counts along these."""
 
-BLOCK = 16
+BLOCK = 8
 """Pixels of a row that share a map level."""
-SOFT_BLOCK = 8
-PER_SOFT_BLOCK = np.float32(1.0 / SOFT_BLOCK)
-SOFT_PER_UNIT = np.float32(24.0)
-FINE_PER_SOFT = np.float32(3.7)
 CLOUD = np.float32(4.1)
 THIRD = np.float32(0.35)
 JOINT = np.float32(0.04)
 OFTEN = np.float32(37.0)
-FLATNESS = np.float32(12.0)
+RIM = np.float32(1.01)
+CELL = np.float32(CALM_CELL)
+PER_CELL = np.float32(1.0 / CALM_CELL)
 ZERO_QUAD, LOW_BYTE, EIGHT, SIXTEEN, TWENTY_FOUR = (np.uint32(value) for value in (0, 255, 8, 16, 24))
+BLOCK_RADIUS, TEXEL_RADIUS = np.float32(0.55), np.float32(2.2)
+"""How far a block reaches from its middle, of its length; and a look-up from its place, of a texel. Both with
+a little to spare."""
 
 
-@njit(cache=True, fastmath=True)
+@njit_fast
 def slope_table(height_m: float, pixel_rad: float, levels: Any, taps: Any) -> None:
     """For every slope below the horizon: map level, and samples along the view to cover a pixel."""
     for index in range(SLOPES):
@@ -55,174 +70,196 @@ def slope_table(height_m: float, pixel_rad: float, levels: Any, taps: Any) -> No
         levels[index] = min(level, LEVELS - 1)
 
 
-@njit(cache=True, fastmath=True)
-def meet_floor(ts: Any, slopes: Any, view: Any, xs: Any, ys: Any, reaches: Any, pixel_rad: Any) -> None:
-    """Fill in where a row's rays meet the floor, and how far along it a pixel reaches, in metres.
+@njit_fast
+def meet_floor(band: Any, view: Any, pixel_rad: Any) -> None:
+    """Fill in where a band's rays meet the floor, and how far along it a pixel reaches, in metres.
 
     Rays above the horizon meet it far away, where there is nothing.
     """
     cosine, sine = np.float32(math.cos(view.yaw_rad)), np.float32(math.sin(view.yaw_rad))
     height, x0, y0 = np.float32(view.height_m), np.float32(view.x_m), np.float32(view.y_m)
-    for column in range(WIDTH):
-        distance = height / max(-slopes[column], -HORIZON_SLOPE)
-        left = ts[column] * distance
-        xs[column] = x0 + distance * cosine - left * sine
-        ys[column] = y0 + distance * sine + left * cosine
-        reaches[column] = distance * distance / height * pixel_rad
+    per_reach = pixel_rad / height
+    for place in range(BAND):
+        distance = height / max(-band[SLOPE + place], -HORIZON_SLOPE)
+        left = band[TS + place] * distance
+        band[X + place] = x0 + distance * cosine - left * sine
+        band[Y + place] = y0 + distance * sine + left * cosine
+        band[REACH + place] = distance * distance * per_reach
 
 
-@njit(cache=True, fastmath=True)
-def _floor_pattern(x: Any, y: Any, size: Any, light: Any, shade: Any) -> Any:
-    """Return the pattern of the floor off the track at a place, about -1..1; finer than a pixel it fades."""
-    mask = SHADE_SIZE - 1
-    per_m = light.floor_per_m
-    u = (x * light.floor_cos + y * light.floor_sin) * per_m
-    v = (y * light.floor_cos - x * light.floor_sin) * per_m
-    fade = min(ONE, HALF / (size * per_m))
-    if light.floor_kind == CARPET:
-        grain = shade[(np.int32(v * OFTEN) & mask) * SHADE_SIZE + (np.int32(u * OFTEN) & mask)]
-        return grain * fade
-    column, row = math.floor(u), math.floor(v)
-    edge_u, edge_v = u - np.float32(column), v - np.float32(row)
-    if light.floor_kind == PLANKS:
-        tone = shade[(column * 37 & mask) * SHADE_SIZE + (math.floor(v * THIRD) * 11 & mask)]
-        return (tone - (ONE if edge_u < JOINT else ZERO)) * fade
-    if light.floor_kind == CONCRETE:
-        cloud_u, cloud_v = np.int32(u * CLOUD), np.int32(v * CLOUD)
-        cloud = shade[(cloud_v & mask) * SHADE_SIZE + (cloud_u & mask)]
-        return (cloud * HALF - (ONE if min(edge_u, edge_v) < JOINT * HALF else ZERO)) * fade
-    return (ONE if (column + row) & 1 else -ONE) * fade
+@njit_fast
+def floor_band(band: Any, view: Any, ground: Any, track: int, tone: Any, scratch: Any) -> bool:
+    """Fill in the grey of the floor for a band of rays, and how much of each pixel is off the track.
 
+    Args:
+        band: see `sim.render_tables`, with rays and where they meet the floor.
+        view: of `VIEW_DTYPE`.
+        ground: the tracks' maps, see `sim.renderer`.
+        track: number of the map.
+        tone: float32 (256,), grey of every code.
+        scratch: with map levels and samples by slope.
 
-@njit(cache=True, fastmath=True)
-def floor_row(
-    ts: Any,
-    slopes: Any,
-    xs: Any,
-    ys: Any,
-    reaches: Any,
-    values: Any,
-    view: Any,
-    quads: Any,
-    offsets: Any,
-    sizes: Any,
-    origin: Any,
-    tone: Any,
-    levels: Any,
-    taps: Any,
-    light: Any,
-    shade: Any,
-) -> None:
-    """Fill in the grey of the floor for a row of rays; rays above the horizon are left alone."""
-    cosine, sine = np.float32(math.cos(view.yaw_rad)), np.float32(math.sin(view.yaw_rad))
+    Returns:
+        Whether any pixel may be off the track.
+    """
+    origin = ground.origins[track]
     x0, y0 = np.float32(origin[0]), np.float32(origin[1])
-    plain, roughness = tone[0], light.floor_contrast
-    for block in range(0, WIDTH, BLOCK):
-        index = min(max(int(-slopes[block + BLOCK // 2] * SLOPE_SCALE), 0), SLOPES - 1)
-        level, count = levels[index], taps[index]
-        per_m = PER_TEXEL / np.float32(1 << level)
-        first, rows, columns = offsets[level], sizes[level, 0] - 1, sizes[level, 1] - 1
-        stride, right, top = columns + 1, np.float32(columns), np.float32(rows)
-        share = ONE / np.float32(count)
-        for column in range(block, block + BLOCK):
-            if slopes[column] > HORIZON_SLOPE:
-                continue
-            u, v = (xs[column] - x0) * per_m - HALF, (ys[column] - y0) * per_m - HALF
-            step_u, step_v = ZERO, ZERO
-            if count > 1:
-                # Samples along the view cover the pixel's long footprint near the horizon.
-                reach = reaches[column] * per_m * share
-                step_u, step_v = (cosine - ts[column] * sine) * reach, (sine + ts[column] * cosine) * reach
-                u -= step_u * HALF * np.float32(count - 1)
-                v -= step_v * HALF * np.float32(count - 1)
+    busy, outside = _fill_calm_blocks(
+        band,
+        x0,
+        y0,
+        ground.calm,
+        ground.calm_starts[track],
+        ground.calm_sizes[track],
+        tone,
+        scratch.levels,
+        scratch.blocks,
+    )
+    start, offsets, sizes = ground.quad_starts[track], ground.offsets[track], ground.sizes[track]
+    cosine, sine = np.float32(math.cos(view.yaw_rad)), np.float32(math.sin(view.yaw_rad))
+    blocks, begin = scratch.blocks, 0
+    while begin < busy:
+        # Blocks on end that are looked up in the same level, with as many samples.
+        index = slope_index(band[SLOPE + blocks[begin] + BLOCK // 2])
+        level, count, end = scratch.levels[index], scratch.taps[index], begin + 1
+        while end < busy:
+            index = slope_index(band[SLOPE + blocks[end] + BLOCK // 2])
+            if scratch.levels[index] != level or scratch.taps[index] != count:
+                break
+            end += 1
+        per_m, first, size = PER_TEXEL / np.float32(1 << level), start + offsets[level], sizes[level]
+        from_x, from_y = x0 + HALF / per_m, y0 + HALF / per_m
+        if count == 1:
+            _look_up_once(blocks, begin, end, band, from_x, from_y, per_m, ground.quads, first, size, tone)
+        else:
+            ahead_x, ahead_y = cosine * per_m, sine * per_m
+            _look_up(
+                blocks, begin, end, count, band, from_x, from_y, per_m, ahead_x, ahead_y, ground.quads, first,
+                size, tone,
+            )  # fmt: skip
+        begin = end
+    return outside or busy > 0
+
+
+@njit_fast
+def slope_index(slope: Any) -> int:
+    """Return the row of the slope tables for a slope."""
+    return min(max(int(-slope * SLOPE_SCALE), 0), SLOPES - 1)
+
+
+@njit_fast
+def _fill_calm_blocks(
+    band: Any, x0: Any, y0: Any, calm_map: Any, start: int, size: Any, tone: Any, levels: Any, blocks: Any
+) -> tuple[int, bool]:
+    """Fill in the blocks of one colour; note the others, and return their number and whether any is floor."""
+    height, width = size
+    right, top = np.float32(width) - HALF, np.float32(height) - HALF
+    busy, outside = 0, False
+    for first in range(0, BAND, BLOCK):
+        last = first + BLOCK - 1
+        level = levels[slope_index(band[SLOPE + first + BLOCK // 2])]
+        du, dv = band[X + last] - band[X + first], band[Y + last] - band[Y + first]
+        # In cells of the map of calm places.
+        u = ((band[X + first] + du * HALF) - x0) * PER_TEXEL * PER_CELL
+        v = ((band[Y + first] + dv * HALF) - y0) * PER_TEXEL * PER_CELL
+        near_u, near_v = min(max(u, ZERO), right), min(max(v, ZERO), top)
+        calm = np.uint32(calm_map[start + np.int64(near_v) * width + np.int64(near_u)])
+        known, code = np.float32(calm >> EIGHT), calm & LOW_BYTE
+        beyond_u, beyond_v = (u - near_u) * CELL, (v - near_v) * CELL
+        longest = max(band[REACH + first], band[REACH + last])
+        slant = ONE + max(abs(band[TS + first]), abs(band[TS + last]))
+        radius = np.float32(math.sqrt(du * du + dv * dv)) * BLOCK_RADIUS + longest * slant * HALF
+        radius = radius * PER_TEXEL + TEXEL_RADIUS * np.float32(1 << level)
+        if known * known + beyond_u * beyond_u + beyond_v * beyond_v > radius * radius:
+            there, value = (ONE if code == ZERO_QUAD else ZERO), tone[code]
+            for place in range(first, first + BLOCK):
+                band[VALUE + place] = value
+                band[OFF_TRACK + place] = there
+            outside |= code == ZERO_QUAD
+        else:
+            blocks[busy] = first
+            busy += 1
+    return busy, outside
+
+
+@njit_fast
+def _look_up_once(
+    blocks: Any, begin: int, end: int, band: Any, x0: Any, y0: Any, per_m: Any, quads: Any, first: int,
+    size: Any, tone: Any,
+) -> None:  # fmt: skip
+    """Fill in the grey of blocks of floor from a level of the map, pixel by pixel."""
+    stride = size[1]
+    # The map's rim is plain floor, so that what lies beyond may take it from there.
+    right, top = np.float32(size[1]) - RIM, np.float32(size[0]) - RIM
+    for number in range(begin, end):
+        start = blocks[number] & PLACES
+        for place in range(start, start + BLOCK):
+            u, v = (band[X + place] - x0) * per_m, (band[Y + place] - y0) * per_m
+            u, v = min(max(u, ZERO), right), min(max(v, ZERO), top)
+            texel_u, texel_v = np.int64(u), np.int64(v)
+            quad = quads[first + texel_v * stride + texel_u]
+            band[VALUE + place] = _between(tone, quad, u - np.float32(texel_u), v - np.float32(texel_v))
+            band[OFF_TRACK + place] = ONE if quad == ZERO_QUAD else ZERO
+
+
+@njit_fast
+def _look_up(
+    blocks: Any, begin: int, end: int, count: int, band: Any, x0: Any, y0: Any, per_m: Any, ahead_x: Any,
+    ahead_y: Any, quads: Any, first: int, size: Any, tone: Any,
+) -> None:  # fmt: skip
+    """Fill in the grey of blocks of floor, with samples along the view: far pixels are long."""
+    stride, share, before = size[1], ONE / np.float32(count), HALF * np.float32(count - 1)
+    right, top = np.float32(size[1]) - RIM, np.float32(size[0]) - RIM
+    for number in range(begin, end):
+        start = blocks[number] & PLACES
+        for place in range(start, start + BLOCK):
+            reach, t = band[REACH + place] * share, band[TS + place]
+            step_u, step_v = (ahead_x - t * ahead_y) * reach, (ahead_y + t * ahead_x) * reach
+            u = (band[X + place] - x0) * per_m - step_u * before
+            v = (band[Y + place] - y0) * per_m - step_v * before
             total, off_track = ZERO, ZERO
             for _ in range(count):
-                if u >= ZERO and v >= ZERO and u < right and v < top:
-                    texel_u, texel_v = np.int32(u), np.int32(v)
-                    a, b = u - np.float32(texel_u), v - np.float32(texel_v)
-                    quad = quads[first + texel_v * stride + texel_u]
-                    if quad == ZERO_QUAD:
-                        total += plain
-                        off_track += ONE
-                    else:
-                        near_left, near_right = tone[quad & LOW_BYTE], tone[(quad >> EIGHT) & LOW_BYTE]
-                        far_left, far_right = tone[(quad >> SIXTEEN) & LOW_BYTE], tone[quad >> TWENTY_FOUR]
-                        near = near_left + (near_right - near_left) * a
-                        total += near + (far_left + (far_right - far_left) * a - near) * b
-                else:
-                    total += plain
-                    off_track += ONE
-                u += step_u
-                v += step_v
-            if roughness > ZERO and off_track > ZERO:
-                pattern = _floor_pattern(xs[column], ys[column], reaches[column], light, shade)
-                total += off_track * plain * roughness * pattern
-            values[column] = total * share
+                at_u, at_v = min(max(u, ZERO), right), min(max(v, ZERO), top)
+                texel_u, texel_v = np.int64(at_u), np.int64(at_v)
+                quad = quads[first + texel_v * stride + texel_u]
+                total += _between(tone, quad, at_u - np.float32(texel_u), at_v - np.float32(texel_v))
+                off_track += ONE if quad == ZERO_QUAD else ZERO
+                u, v = u + step_u, v + step_v
+            band[VALUE + place] = total * share
+            band[OFF_TRACK + place] = off_track * share
 
 
-@njit(cache=True, fastmath=True)
-def _soft_light(shade: Any, u: Any, v: Any) -> Any:
-    """Look the repeating tile of light and shadow up, smoothly."""
-    mask = SHADE_SIZE - 1
-    left, low = math.floor(u), math.floor(v)
-    a, b = u - np.float32(left), v - np.float32(low)
-    x0, x1, y0, y1 = (
-        left & mask,
-        (left + 1) & mask,
-        (low & mask) * SHADE_SIZE,
-        ((low + 1) & mask) * SHADE_SIZE,
-    )
-    near = shade[y0 + x0] * (ONE - a) + shade[y0 + x1] * a
-    return near * (ONE - b) + (shade[y1 + x0] * (ONE - a) + shade[y1 + x1] * a) * b
+@njit_fast
+def _between(tone: Any, quad: Any, a: Any, b: Any) -> Any:
+    """Return the grey between four texels, a share `a` to the right and a share `b` up."""
+    near_left, near_right = tone[quad & LOW_BYTE], tone[(quad >> EIGHT) & LOW_BYTE]
+    far_left, far_right = tone[(quad >> SIXTEEN) & LOW_BYTE], tone[quad >> TWENTY_FOUR]
+    near = near_left + (near_right - near_left) * a
+    return near + (far_left + (far_right - far_left) * a - near) * b
 
 
-@njit(cache=True, fastmath=True)
-def shade_row(
-    ts: Any, xs: Any, ys: Any, reaches: Any, values: Any, view: Any, light: Any, glares: Any, shade: Any
-) -> None:
-    """Lay light, shadow, wrinkles, sheen and glare on a row of floor."""
-    soft, fine = light.shade_contrast, light.wrinkle_contrast
-    per_m, x0, y0 = light.shade_per_m * SOFT_PER_UNIT, light.shade_x, light.shade_y
-    if soft > ZERO:
-        # Light and shadow change slowly: looked up at every eighth pixel, drawn straight in between.
-        sharp = light.shade_sharpness
-        left = _soft_light(shade, xs[0] * per_m + x0, ys[0] * per_m + y0)
-        for block in range(0, WIDTH, SOFT_BLOCK):
-            end = min(block + SOFT_BLOCK, WIDTH - 1)
-            right = _soft_light(shade, xs[end] * per_m + x0, ys[end] * per_m + y0)
-            for step in range(SOFT_BLOCK):
-                between = left + (right - left) * (np.float32(step) * PER_SOFT_BLOCK)
-                values[block + step] *= ONE + soft * min(max(between * sharp, -ONE), ONE)
-            left = right
-    if fine > ZERO:
-        mask, per_m = SHADE_SIZE - 1, per_m * FINE_PER_SOFT
-        for column in range(WIDTH):
-            u, v = np.int32(xs[column] * per_m), np.int32(ys[column] * per_m)
-            values[column] *= ONE + fine * shade[(v & mask) * SHADE_SIZE + (u & mask)]
-    for number in range(len(glares)):
-        x, y, sharpness, strength = glares[number]
-        if strength <= ZERO:
-            break
-        for column in range(WIDTH):
-            dx, dy = xs[column] - x, ys[column] - y
-            inside = max(ONE - (dx * dx + dy * dy) * sharpness, ZERO)
-            values[column] += strength * inside * inside
-    if light.sheen > ZERO:
-        _sheen_row(ts, reaches, values, view, light)
-
-
-@njit(cache=True, fastmath=True)
-def _sheen_row(ts: Any, reaches: Any, values: Any, view: Any, light: Any) -> None:
-    """Add the hall's light on the vinyl: towards the lamps, and more the flatter the view (Fresnel)."""
-    towards = np.float32(math.tan(min(max(_wrapped(light.sheen_azimuth - view.yaw_rad), -1.3), 1.3)))
-    for column in range(WIDTH):
-        aside = (ts[column] - towards) * light.sheen_per_t
-        glow = max(ONE - aside * aside, ZERO)
-        flat = min(reaches[column] * FLATNESS, ONE)
-        values[column] += light.sheen * glow * flat
-
-
-@njit(cache=True, fastmath=True)
-def _wrapped(angle_rad: float) -> float:
-    """Return the same angle within -pi..pi."""
-    return math.atan2(math.sin(angle_rad), math.cos(angle_rad))
+@njit_fast
+def pattern_band(band: Any, depth: Any, light: Any, shade: Any) -> None:
+    """Lay the pattern of the floor off the track over a band; finer than a pixel it fades."""
+    mask, per_m, kind = SHADE_SIZE - 1, light.floor_per_m, light.floor_kind
+    along, across = light.floor_cos * per_m, light.floor_sin * per_m
+    finest = HALF / per_m
+    for place in range(BAND):
+        here = band[OFF_TRACK + place]
+        if here <= ZERO:
+            continue
+        x, y = band[X + place], band[Y + place]
+        u, v = x * along + y * across, y * along - x * across
+        if kind == CARPET:
+            pattern = shade[(np.int32(v * OFTEN) & mask) * SHADE_SIZE + (np.int32(u * OFTEN) & mask)]
+        elif kind == PLANKS:
+            tile, row_of = whole(u), whole(v * THIRD)
+            tone = shade[(tile * 37 & mask) * SHADE_SIZE + (row_of * 11 & mask)]
+            pattern = tone - (ONE if u - np.float32(tile) < JOINT else ZERO)
+        elif kind == CONCRETE:
+            cloud = shade[(np.int32(v * CLOUD) & mask) * SHADE_SIZE + (np.int32(u * CLOUD) & mask)]
+            edge = min(u - np.float32(whole(u)), v - np.float32(whole(v)))
+            pattern = cloud * HALF - (ONE if edge < JOINT * HALF else ZERO)
+        else:
+            pattern = ONE if (whole(u) + whole(v)) & 1 else -ONE
+        band[VALUE + place] += here * depth * pattern * min(ONE, finest / band[REACH + place])

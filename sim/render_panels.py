@@ -1,210 +1,238 @@
-"""What stands or hangs round the track: vertical panels, tabulated over t, then laid over a row of pixels."""
+"""What stands or hangs round the track, laid over the picture from its table (`sim.render_panel_table`).
+
+A band of rows copies what its pixels see into rows of plain numbers, one depth at a time, and lays it
+over the picture with arithmetic alone.
+"""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from car.preprocess import WIDTH
-from sim.render_tables import BIG, BINS, DEPTH, FOUR, HALF, NOISE_SIZE, ONE, QUARTER, SHADE_SIZE, TWO, ZERO
+from sim.compiled import njit_fast
+from sim.render_panel_table import (
+    AT_ALONG,
+    AT_COVER,
+    AT_GREY,
+    AT_HIGH,
+    AT_LOW,
+    AT_PRINT_DEPTH,
+    AT_PRINT_LOW,
+    AT_PRINT_RISE,
+    stripes,
+    warped,
+)
+from sim.render_tables import (
+    BAND,
+    BINS,
+    COVER,
+    GREY,
+    HALF,
+    HIGH,
+    LIGHT,
+    LOW,
+    ONE,
+    PASSING,
+    PLACES,
+    PRINT,
+    PRINT_DEPTH,
+    PRINT_LOW,
+    PRINT_RISE,
+    ROWS,
+    SHADE_SIZE,
+    SLOPE,
+    TS,
+    TWO,
+    VALUE,
+    ZERO,
+)
 
-NEAREST_M = 0.03
-OPAQUE = np.float32(0.02)
-DISTANCE, PER_PIXEL, BOTTOM, TOP, SHARE, ALONG = range(6)
-"""What the table keeps of a panel in a column: where it is, pixels per metre there, its ends, how much of the
-column it fills, and the place along it that is seen."""
-BELOW_FLOOR = np.float32(-0.05)
+TILE = 32
+"""Columns of the picture that are laid over together."""
+NOTHING, PLAIN, PRINTED, FINELY = range(4)
 
 
-@njit(cache=True, fastmath=True)
-def _insert(
-    seen: Any, panel: Any, column: int, distance: float, number: int, thing: Any, part: float, place: float
+@njit_fast
+def panel_band(
+    lowest: Any, highest: Any, objects: Any, view: Any, pixel_rad: Any, shade: Any, scratch: Any
 ) -> None:
-    """Keep a panel in a column's list, nearest first; the farthest falls off the end."""
-    slot = DEPTH - 1
-    if seen[column, slot, DISTANCE] <= distance:
+    """Lay the panels over a band of rows, front to back, each as far as it covers a pixel.
+
+    Args:
+        lowest: smallest slope of the band's rays.
+        highest: largest slope.
+        objects: `OBJECT_DTYPE` (O,).
+        view: of `VIEW_DTYPE`.
+        pixel_rad: angle of a pixel.
+        shade: the tile that prints are taken from.
+        scratch: with the table of panels filled in.
+    """
+    half_table = warped(np.float32(view.widest))
+    per_place = np.float32(BINS) / (TWO * half_table)
+    band, columns, limits = scratch.band, scratch.columns, scratch.limits
+    middle = TS + (ROWS // 2) * WIDTH
+    for pixel in range(WIDTH):
+        # Halfway between two rows is the middle of the band.
+        t = (band[middle + pixel - WIDTH] + band[middle + pixel]) * HALF
+        columns[pixel] = np.int32(min(max((warped(t) + half_table) * per_place, ZERO), np.float32(BINS - 1)))
+    deepest, shown = 0, False
+    for pixel in range(WIDTH):
+        column = columns[pixel]
+        scratch.depths[pixel] = scratch.counts[column]
+        deepest = max(deepest, scratch.counts[column])
+        shown |= limits[column] < highest and limits[BINS + column] > lowest
+    if not shown:
         return
-    while slot > 0 and seen[column, slot - 1, DISTANCE] > distance:
-        seen[column, slot] = seen[column, slot - 1]
-        panel[column, slot] = panel[column, slot - 1]
-        slot -= 1
-    entry = seen[column, slot]
-    entry[DISTANCE], entry[SHARE], entry[ALONG] = distance, part, place
-    entry[BOTTOM], entry[TOP] = thing.bottom_m, thing.top_m
-    panel[column, slot] = number
+    for place in range(BAND):
+        band[LIGHT + place], band[PASSING + place] = ZERO, ONE
+    per_slope = ONE / pixel_rad
+    for slot in range(deepest):
+        kind, first, last = _copy_entries(slot, lowest - pixel_rad, highest + pixel_rad, scratch)
+        if kind == NOTHING:
+            continue
+        if kind == PLAIN:
+            _lay_plain(first, last, band, per_slope)
+        elif kind == PRINTED:
+            _lay_printed(first, last, band, per_slope, scratch.prints, shade)
+        else:
+            _lay_fine(first, last, band, slot * BINS, per_slope, objects, view, shade, scratch)
+    for place in range(BAND):
+        band[VALUE + place] = band[VALUE + place] * band[PASSING + place] + band[LIGHT + place]
 
 
-@njit(cache=True, fastmath=True)
-def finish_table(seen: Any, limits: Any, height_m: Any, pixel_rad: Any) -> float:
-    """Fill in what every pixel of a column needs, and between which slopes a column shows panels at all.
+@njit_fast
+def _copy_entries(slot: int, lowest: Any, highest: Any, scratch: Any) -> tuple[int, int, int]:
+    """Copy what each pixel of a band sees at one depth into plain rows.
 
     Returns:
-        The nearest panel's distance.
+        What kind of thing it is, and the first of the pixels that see any and one past the last.
     """
-    nearest = BIG
-    for column in range(BINS):
-        lowest, highest = BIG, -BIG
-        for slot in range(DEPTH):
-            entry = seen[column, slot]
-            if entry[DISTANCE] >= BIG:
-                break
-            entry[PER_PIXEL] = ONE / (entry[DISTANCE] * pixel_rad)
-            margin = HALF * pixel_rad
-            lowest = min(lowest, (entry[BOTTOM] - height_m) / entry[DISTANCE] - margin)
-            highest = max(highest, (entry[TOP] - height_m) / entry[DISTANCE] + margin)
-        limits[column, 0], limits[column, 1] = lowest, highest
-        nearest = min(nearest, seen[column, 0, DISTANCE])
-    return float(nearest)
-
-
-@njit(cache=True, fastmath=True)
-def tabulate(
-    objects: Any,
-    x_m: float,
-    y_m: float,
-    yaw_rad: float,
-    widest: float,
-    seen: Any,
-    panel: Any,
-) -> None:
-    """Fill the table over t with the panels seen from a camera at x, y looking along yaw."""
-    cosine, sine = math.cos(yaw_rad), math.sin(yaw_rad)
-    per_t = BINS / (2.0 * widest)
-    for number in range(len(objects)):
-        thing = objects[number]
-        if not thing.visible:
-            continue
-        ax = (thing.x0_m - x_m) * cosine + (thing.y0_m - y_m) * sine
-        ay = -(thing.x0_m - x_m) * sine + (thing.y0_m - y_m) * cosine
-        if thing.faces_viewer:
-            span = math.sqrt(ax * ax + ay * ay)
-            if span < 1e-3:
-                continue
-            half = thing.x1_m / span
-            ax, ay, bx, by = ax - ay * half, ay + ax * half, ax + ay * half, ay - ax * half
-        else:
-            bx = (thing.x1_m - x_m) * cosine + (thing.y1_m - y_m) * sine
-            by = -(thing.x1_m - x_m) * sine + (thing.y1_m - y_m) * cosine
-        if ax < NEAREST_M and bx < NEAREST_M:
-            continue
-        length = math.sqrt((bx - ax) ** 2 + (by - ay) ** 2)
-        if length < 1e-4:
-            continue
-        # Cut off what lies behind the camera; `start` keeps the place along the whole panel.
-        start_x, start_y = ax, ay
-        if ax < NEAREST_M:
-            cut = (NEAREST_M - ax) / (bx - ax)
-            ax, ay = NEAREST_M, ay + cut * (by - ay)
-        elif bx < NEAREST_M:
-            cut = (NEAREST_M - bx) / (ax - bx)
-            bx, by = NEAREST_M, by + cut * (ay - by)
-        left, right = (ay / ax + widest) * per_t, (by / bx + widest) * per_t
-        low, high = min(left, right), max(left, right)
-        if high <= 0.0 or low >= BINS:
-            continue
-        dx, dy = bx - ax, by - ay
-        cross = ax * dy - ay * dx
-        last = min(int(high), BINS - 1)
-        for column in range(max(int(low), 0), last + 1):
-            middle = (max(low, float(column)) + min(high, column + 1.0)) * 0.5
-            t = middle / per_t - widest
-            facing = dy - t * dx
-            if abs(facing) < 1e-6:
-                continue
-            distance = cross / facing
-            if distance < NEAREST_M:
-                continue
-            part = min(high, column + 1.0) - max(low, float(column))
-            place = math.sqrt((distance - start_x) ** 2 + (t * distance - start_y) ** 2)
-            _insert(seen, panel, column, distance, number, thing, part, place)
-
-
-@njit(cache=True, fastmath=True)
-def flicker(objects: Any, greys: Any, noise: Any, start: int, lit: Any) -> None:
-    """Fill in every object's grey in this picture: lamps and displays flicker, the rest stays."""
-    for number in range(len(objects)):
-        chance = noise[(start + 977 * number) & (NOISE_SIZE - 1)]
-        lit[number] = greys[number] * max(ONE + objects[number].flicker * chance, ZERO)
-
-
-@njit(cache=True, fastmath=True)
-def _printed(thing: Any, grey: Any, place: Any, height: Any, size: Any, shade: Any) -> Any:
-    """Return the grey of a place on a panel: stripes, checks or print; what is finer than a pixel fades."""
-    if thing.stripe_contrast > ZERO:
-        wave = place * thing.stripe_per_m + thing.stripe_phase
-        if thing.checks > ZERO:
-            wave += HALF * np.float32(math.floor(height * thing.stripe_per_m * TWO) & 1)
-        wave = abs(TWO * (wave - np.float32(math.floor(wave))) - ONE) * FOUR - TWO
-        fade = min(ONE, QUARTER / (size * thing.stripe_per_m))
-        grey *= ONE + thing.stripe_contrast * fade * min(max(wave, -ONE), ONE)
-    if thing.print_contrast > ZERO:
-        mask = SHADE_SIZE - 1
-        u, v = np.int32(place * thing.print_per_m), np.int32(height * thing.print_per_m * TWO)
-        fade = min(ONE, ONE / (size * thing.print_per_m))
-        grey *= ONE + thing.print_contrast * fade * shade[(v & mask) * SHADE_SIZE + (u & mask)]
-    return grey
-
-
-@njit(cache=True, fastmath=True)
-def _see_through(thing: Any, place: Any, height: Any, size: Any) -> Any:
-    """Return how much of a place on a panel is there: bars leave gaps, cones narrow towards their top."""
-    solid = ONE
-    if thing.gap_share > ZERO:
-        bar = place * thing.bars_per_m
-        bar -= np.float32(math.floor(bar))
-        # Bars finer than a pixel become a veil.
-        sharp = min(ONE, HALF / (size * thing.bars_per_m))
-        there = ONE if bar > thing.gap_share else ZERO
-        solid = there * sharp + (ONE - thing.gap_share) * (ONE - sharp)
-    if thing.taper > ZERO:
-        half = thing.x1_m * (ONE - thing.taper * min(height / thing.top_m, ONE))
-        solid *= min(max((half - abs(place - thing.x1_m)) / size + HALF, ZERO), ONE)
-    return solid
-
-
-@njit(cache=True, fastmath=True)
-def panel_row(
-    ts: Any,
-    slopes: Any,
-    values: Any,
-    height_m: Any,
-    per_t: Any,
-    widest: Any,
-    objects: Any,
-    greys: Any,
-    seen: Any,
-    panel: Any,
-    limits: Any,
-    shade: Any,
-) -> None:
-    """Lay the panels over a row, front to back, each as far as it covers the pixel."""
+    band, entries, columns, depths = scratch.band, scratch.entries, scratch.columns, scratch.depths
+    kind, first, last, start = NOTHING, WIDTH, 0, slot * BINS
     for pixel in range(WIDTH):
-        slope = slopes[pixel]
-        column = min(max(np.int32((ts[pixel] + widest) * per_t), 0), BINS - 1)
-        if slope < limits[column, 0] or slope > limits[column, 1]:
+        band[COVER + pixel] = ZERO
+        band[PRINT_DEPTH + pixel] = ZERO
+        if depths[pixel] <= slot:
             continue
-        light, passing = ZERO, ONE
-        for slot in range(DEPTH):
-            entry = seen[column, slot]
-            if entry[DISTANCE] >= BIG:
-                break
-            height = height_m + slope * entry[DISTANCE]
-            # Soft edges: the share of the pixel that lies between bottom and top.
-            above = min(max((height - entry[BOTTOM]) * entry[PER_PIXEL] + HALF, ZERO), ONE)
-            below = min(max((entry[TOP] - height) * entry[PER_PIXEL] + HALF, ZERO), ONE)
-            cover = (above + below - ONE) * entry[SHARE]
-            if cover <= ZERO:
-                continue
-            number, size = panel[column, slot], ONE / entry[PER_PIXEL]
-            thing = objects[number]
-            if thing.gap_share > ZERO or thing.taper > ZERO:
-                cover *= _see_through(thing, entry[ALONG], height, size)
-            grey = _printed(thing, greys[number], entry[ALONG], height, size, shade)
-            light += passing * cover * grey
-            passing *= ONE - cover
-            if passing < OPAQUE:
-                break
-        values[pixel] = values[pixel] * passing + light
+        at = start + columns[pixel]
+        low, high, cover = entries[AT_LOW + at], entries[AT_HIGH + at], entries[AT_COVER + at]
+        if low > highest or high < lowest or cover <= ZERO:
+            continue
+        band[LOW + pixel], band[HIGH + pixel], band[COVER + pixel] = low, high, cover
+        band[GREY + pixel] = entries[AT_GREY + at]
+        first, last = min(first, pixel), pixel + 1
+        print_depth = entries[AT_PRINT_DEPTH + at]
+        if print_depth > ZERO:
+            scratch.prints[pixel] = np.int32(entries[AT_ALONG + at]) & (SHADE_SIZE - 1)
+            band[PRINT_LOW + pixel] = entries[AT_PRINT_LOW + at]
+            band[PRINT_RISE + pixel] = entries[AT_PRINT_RISE + at]
+            band[PRINT_DEPTH + pixel] = print_depth
+        kind = max(kind, FINELY if print_depth < ZERO else (PRINTED if print_depth > ZERO else PLAIN))
+    return kind, first, last
+
+
+@njit_fast
+def _covered(slope: Any, low: Any, high: Any, share: Any, per_slope: Any) -> Any:
+    """Return the share of a pixel that lies between bottom and top: soft edges."""
+    above = min(max((slope - low) * per_slope + HALF, ZERO), ONE)
+    below = min(max((high - slope) * per_slope + HALF, ZERO), ONE)
+    return max(above + below - ONE, ZERO) * share
+
+
+@njit_fast
+def _lay_plain(first: int, last: int, band: Any, per_slope: Any) -> None:
+    """Lay panels of one depth over a band, a tile of columns at a time."""
+    for tile in range(first // TILE & PLACES, (last + TILE - 1) // TILE):
+        for row in range(ROWS):
+            for step in range(TILE):
+                pixel = tile * TILE + step
+                place = row * WIDTH + pixel
+                slope, passing = band[SLOPE + place], band[PASSING + place]
+                low, high, share = band[LOW + pixel], band[HIGH + pixel], band[COVER + pixel]
+                cover = passing * _covered(slope, low, high, share, per_slope)
+                band[LIGHT + place] += cover * band[GREY + pixel]
+                band[PASSING + place] = passing - cover
+
+
+@njit_fast
+def _lay_printed(first: int, last: int, band: Any, per_slope: Any, prints: Any, shade: Any) -> None:
+    """Lay panels of one depth over a band, some of them with a print."""
+    for tile in range(first // TILE & PLACES, (last + TILE - 1) // TILE):
+        for row in range(ROWS):
+            for step in range(TILE):
+                pixel = tile * TILE + step
+                place = row * WIDTH + pixel
+                slope, passing = band[SLOPE + place], band[PASSING + place]
+                low, high, share = band[LOW + pixel], band[HIGH + pixel], band[COVER + pixel]
+                cover = passing * _covered(slope, low, high, share, per_slope)
+                light = cover * band[GREY + pixel]
+                band[LIGHT + place] += light
+                band[PASSING + place] = passing - cover
+                band[PRINT + place] = light * band[PRINT_DEPTH + pixel]
+    for pixel in range(first & PLACES, last):
+        if band[PRINT_DEPTH + pixel] <= ZERO:
+            continue
+        low, per_slope, column = band[PRINT_LOW + pixel], band[PRINT_RISE + pixel], prints[pixel]
+        for place in range(pixel, BAND, WIDTH):
+            rise = np.int32(low + band[SLOPE + place] * per_slope) & (SHADE_SIZE - 1)
+            band[LIGHT + place] += band[PRINT + place] * shade[rise * SHADE_SIZE + column]
+
+
+@njit_fast
+def _lay_fine(
+    first: int,
+    last: int,
+    band: Any,
+    start: int,
+    per_slope: Any,
+    objects: Any,
+    view: Any,
+    shade: Any,
+    scratch: Any,
+) -> None:
+    """Lay panels of one depth over a band, some of them checked or narrowing towards their top."""
+    entries, height_m = scratch.entries, np.float32(view.height_m)
+    for place in range(BAND):
+        pixel = place % WIDTH
+        if pixel < first or pixel >= last:
+            continue
+        at = start + scratch.columns[pixel]
+        slope, passing = band[SLOPE + place], band[PASSING + place]
+        cover = _covered(slope, band[LOW + pixel], band[HIGH + pixel], band[COVER + pixel], per_slope)
+        if cover * passing <= ZERO:
+            continue
+        grey, depth = band[GREY + pixel], entries[AT_PRINT_DEPTH + at]
+        if depth < ZERO:
+            owner, distance = scratch.owners[at], entries[AT_PRINT_RISE + at]
+            height, size = height_m + slope * distance, distance / per_slope
+            thing, along = objects[owner], entries[AT_ALONG + at]
+            grey = scratch.greys[owner] * stripes(thing, along, height, size)
+            grey *= _print(thing, along, height, size, shade)
+            cover *= _narrowed(thing, along, height, size)
+        elif depth > ZERO:
+            rise = np.int32(entries[AT_PRINT_LOW + at] + slope * entries[AT_PRINT_RISE + at])
+            across = np.int32(entries[AT_ALONG + at]) & (SHADE_SIZE - 1)
+            grey *= ONE + depth * shade[(rise & (SHADE_SIZE - 1)) * SHADE_SIZE + across]
+        band[LIGHT + place] += cover * passing * grey
+        band[PASSING + place] = passing - cover * passing
+
+
+@njit_fast
+def _print(thing: Any, along: Any, height: Any, size: Any, shade: Any) -> Any:
+    """Return the light of the print at a place on a panel."""
+    if thing.print_contrast <= ZERO:
+        return ONE
+    mask, per_m = SHADE_SIZE - 1, thing.print_per_m
+    u, v = np.int32(along * per_m) & mask, np.int32(height * per_m * TWO) & mask
+    return ONE + thing.print_contrast * min(ONE, ONE / (size * per_m)) * shade[v * SHADE_SIZE + u]
+
+
+@njit_fast
+def _narrowed(thing: Any, along: Any, height: Any, size: Any) -> Any:
+    """Return how much of a place is there on a thing that narrows towards its top."""
+    if thing.taper <= ZERO:
+        return ONE
+    half = thing.x1_m * (ONE - thing.taper * min(height / thing.top_m, ONE))
+    return min(max((half - abs(along - thing.x1_m)) / size + HALF, ZERO), ONE)

@@ -1,18 +1,28 @@
-"""Numbers and tiles that the renderer's parts share.
+"""Numbers, tiles and working arrays that the renderer's parts share.
 
-Typed once: a bare Python number would drag the per-pixel arithmetic to double precision.
+Numbers are typed once: a bare Python number would drag the per-pixel arithmetic to double precision. The
+working arrays of a band of rows lie in one flat array at fixed places: the compiler then knows that they
+do not overlap, without which it makes no vector instructions of loops over many of them.
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
-from car.preprocess import WIDTH
+from car.preprocess import HEIGHT, WIDTH
+from sim.compiled import njit_fast
 from sim.surface import TEXEL_M
 
-BINS = 224
-"""Columns of the table over t; finer than the pixels, so that vertical edges do not jump."""
+ROWS = 8
+"""Rows of the picture that are worked on together; HEIGHT is a multiple."""
+BAND = ROWS * WIDTH
+BINS = 320
+"""Columns of the table of panels; about as fine as the pixels of a wide lens."""
+WARP = np.float32(0.45)
+"""The table's columns are even in t / (1 + WARP |t|), which is close to even in angle."""
 DEPTH = 6
 """Panels kept per column, nearest first."""
 SLOPES = 256
@@ -20,6 +30,8 @@ SLOPES = 256
 STEEPEST = 2.0
 SHADE_SIZE = 256
 NOISE_SIZE = 65_536
+MOST_OBJECTS = 64
+"""An object's number takes six bits of its key in the table of panels."""
 
 ZERO, QUARTER, HALF, ONE, TWO, FOUR = (np.float32(value) for value in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0))
 BIG, WHITE = np.float32(1e9), np.float32(255.0)
@@ -27,7 +39,90 @@ HORIZON_SLOPE = np.float32(-0.004)
 SLOPE_SCALE = np.float32(SLOPES / STEEPEST)
 PER_TEXEL = np.float32(1.0 / TEXEL_M)
 
+# Places in the flat array of a band: ROWS rows each of rays, where they meet the floor, the light, and how
+# much of it passes the panels, ...
+TS, SLOPE, X, Y, REACH, OFF_TRACK, VALUE, LIGHT, PASSING, PRINT = (place * BAND for place in range(10))
+# ... and one row each of what the panels of one depth are, column by column of the picture.
+LOW, HIGH, COVER, GREY, PRINT_LOW, PRINT_RISE, PRINT_DEPTH = (10 * BAND + place * WIDTH for place in range(7))
+BAND_SIZE = 10 * BAND + 7 * WIDTH
+
+PLACES = 2047
+"""Place & PLACES is the place, and tells the compiler that it is not one of Python's negative indices."""
+
 FloatArray = npt.NDArray[np.float32]
+
+
+class Scratch(NamedTuple):
+    """Working arrays for one picture at a time, made once per piece of a batch."""
+
+    band: Any
+    """float32 (BAND_SIZE,), see the places above."""
+    image: Any
+    """float32 (HEIGHT * WIDTH,), the light of the picture."""
+    keys: Any
+    """int32 (BINS * DEPTH,), distance and number of the panels in a column of the table, nearest first."""
+    segments: Any
+    """float32 (objects, 10), see `sim.render_panel_table`."""
+    spans: Any
+    """float32 (BINS,), distances of one panel."""
+    entries: Any
+    """float32 (8 * DEPTH * BINS,), see `sim.render_panel_table`."""
+    owners: Any
+    """int32 (DEPTH * BINS,), which object an entry is of."""
+    limits: Any
+    """float32 (2 * BINS,), slopes between which a column shows any panel."""
+    counts: Any
+    """int32 (BINS,), entries of a column."""
+    columns: Any
+    """int32 (WIDTH,), column of the table for each column of the picture."""
+    depths: Any
+    """int32 (WIDTH,), entries of those columns."""
+    prints: Any
+    """int32 (WIDTH,), place in the tile of a print."""
+    greys: Any
+    """float32 (objects,), with the lamps' flicker."""
+    levels: Any
+    """int32 (SLOPES,), map level by slope."""
+    taps: Any
+    """int32 (SLOPES,), samples along the view by slope."""
+    curve: Any
+    """float32 (4,), gamma."""
+    blocks: Any
+    """int64 (BAND,), blocks of floor to be looked up pixel by pixel."""
+    jpeg: Any
+    """float32 (24, WIDTH), a row of blocks of a JPEG."""
+
+
+@njit_fast
+def make_scratch(objects: int) -> Any:
+    """Return working arrays for scenes of so many objects."""
+    return Scratch(
+        np.zeros(BAND_SIZE, np.float32),
+        np.zeros(HEIGHT * WIDTH, np.float32),
+        np.zeros(BINS * DEPTH, np.int32),
+        np.zeros((objects, 10), np.float32),
+        np.zeros(BINS, np.float32),
+        np.zeros(8 * DEPTH * BINS, np.float32),
+        np.zeros(DEPTH * BINS, np.int32),
+        np.zeros(2 * BINS, np.float32),
+        np.zeros(BINS, np.int32),
+        np.zeros(WIDTH, np.int32),
+        np.zeros(WIDTH, np.int32),
+        np.zeros(WIDTH, np.int32),
+        np.zeros(objects, np.float32),
+        np.zeros(SLOPES, np.int32),
+        np.zeros(SLOPES, np.int32),
+        np.zeros(4, np.float32),
+        np.zeros(BAND, np.int64),
+        np.zeros((24, WIDTH), np.float32),
+    )
+
+
+@njit_fast
+def whole(value: Any) -> Any:
+    """Return the next whole number below, as int32; a form that becomes vector instructions."""
+    number = np.int32(value)
+    return number - np.int32(1) if value < np.float32(number) else number
 
 
 def shade_tile(seed: int = 20240417) -> FloatArray:

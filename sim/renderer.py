@@ -12,119 +12,86 @@ Written as plain loops over a row of pixels, which numba compiles; `sim.crew` sp
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from car.preprocess import HEIGHT, WIDTH
-from sim.render_floor import floor_row, meet_floor, shade_row, slope_table
+from sim.compiled import njit_fast
+from sim.render_floor import floor_band, meet_floor, pattern_band, slope_table
+from sim.render_floor_light import shade_band
 from sim.render_jpeg import compress
-from sim.render_lens import aim_row, ceiling_row, expose_row, smear, tone_curve
-from sim.render_panels import BELOW_FLOOR, finish_table, flicker, panel_row, tabulate
-from sim.render_tables import BIG, BINS, DEPTH, HORIZON_SLOPE, NOISE_SIZE, ONE, SLOPES, TWO, ZERO
+from sim.render_lens import aim_band, bend_row, ceiling_band, expose_row, smear, tone_curve
+from sim.render_panel_table import BELOW_FLOOR, finish_table, flicker, tabulate
+from sim.render_panels import panel_band
+from sim.render_tables import BAND, BIG, HORIZON_SLOPE, NOISE_SIZE, ONE, VALUE, ZERO, make_scratch
 
 
-@njit(cache=True, fastmath=True)
-def _render_one(
-    out: Any,
-    view: Any,
-    turn: Any,
-    ray_table: Any,
-    dark: Any,
-    quads: Any,
-    offsets: Any,
-    sizes: Any,
-    origin: Any,
-    tone: Any,
-    sky: Any,
-    objects: Any,
-    greys: Any,
-    light: Any,
-    glares: Any,
-    shade: Any,
-    noise: Any,
-) -> None:
-    """Render one car's plane, row by row, so that the simple parts become vector instructions."""
-    seen = np.full((BINS, DEPTH, 6), BIG, np.float32)
-    panel = np.zeros((BINS, DEPTH), np.int32)
-    limits = np.empty((BINS, 2), np.float32)
-    levels, taps = np.zeros(SLOPES, np.int32), np.zeros(SLOPES, np.int32)
-    ts, slopes, spare = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32)
-    xs, ys, reaches = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32)
-    image, lit = np.zeros((HEIGHT, WIDTH), np.float32), np.empty(len(objects), np.float32)
-    curve = np.empty(256, np.float32)
-    tabulate(objects, view.x_m, view.y_m, view.yaw_rad, view.widest, seen, panel)
-    slope_table(view.height_m, light.pixel_rad, levels, taps)
-    flicker(objects, greys, noise, view.moment, lit)
-    if light.gamma != ONE:
-        tone_curve(light, curve)
-    height, widest = np.float32(view.height_m), np.float32(view.widest)
-    nearest = finish_table(seen, limits, height, light.pixel_rad)
-    per_t = np.float32(BINS) / (TWO * widest)
-    for row in range(HEIGHT):
-        values = image[row]
-        lowest, highest = aim_row(row, turn, ray_table, ts, slopes)
-        if lowest <= HORIZON_SLOPE:
-            meet_floor(ts, slopes, view, xs, ys, reaches, light.pixel_rad)
-            floor_row(
-                ts,
-                slopes,
-                xs,
-                ys,
-                reaches,
-                values,
-                view,
-                quads,
-                offsets,
-                sizes,
-                origin,
-                tone,
-                levels,
-                taps,
-                light,
-                shade,
-            )
-            shade_row(ts, xs, ys, reaches, values, view, light, glares, shade)
-        if highest > HORIZON_SLOPE:
-            ceiling_row(ts, slopes, values, view, sky, light, HORIZON_SLOPE)
-        # Low rows meet the floor before any panel.
-        if nearest < BIG and height + highest * nearest > BELOW_FLOOR:
-            panel_row(ts, slopes, values, height, per_t, widest, objects, lit, seen, panel, limits, shade)
-    if light.exposure_s > ZERO or light.defocus > ZERO:
-        smear(image, spare, light, view.yaw_rate_radps, view.forward_mps, view.height_m)
-    shutter = np.float32(view.moment & 1023)
-    for row in range(HEIGHT):
-        start = (view.noise_start + row * WIDTH) & (NOISE_SIZE - 1)
-        expose_row(row, image[row], out[row], dark[row], light, noise, start, shutter, curve)
-    if light.jpeg_quality > ZERO:
-        compress(out, light.jpeg_quality)
+class Ground(NamedTuple):
+    """All tracks' maps, one after the other; see `sim.surface`."""
+
+    quads: Any
+    """uint32."""
+    quad_starts: Any
+    """int64 (T,), where each track's map starts."""
+    offsets: Any
+    """int64 (T, LEVELS)."""
+    sizes: Any
+    """int64 (T, LEVELS, 2)."""
+    origins: Any
+    """float64 (T, 2)."""
+    calm: Any
+    """uint32."""
+    calm_starts: Any
+    """int64 (T,)."""
+    calm_sizes: Any
+    """int64 (T, 2)."""
+
+
+class Optics(NamedTuple):
+    """What is the same for every car."""
+
+    across: Any
+    """float32 (H * W,), y of every ray, from `sim.camera.rays`."""
+    up: Any
+    """float32 (H * W,), z of every ray."""
+    dark: Any
+    """float32 (H, W), light lost at full vignetting."""
+    middles: Any
+    """float32 (BINS,), t in the middle of every column of the table of panels."""
+    shade: Any
+    """float32 (SHADE_SIZE ** 2,), row by row."""
+    noise: Any
+    """float32 (NOISE_SIZE + WIDTH,)."""
+
+
+class World(NamedTuple):
+    """What each of N cars has before it, in one plane: luma or a colour."""
+
+    views: Any
+    """`sim.eyes.VIEW_DTYPE` (N,)."""
+    turns: Any
+    """float32 (N, 3, 3), level axes from camera axes."""
+    track_of: Any
+    """int64 (N,), which track's map each car drives on."""
+    tones: Any
+    """float32 (N, 256), grey of every code."""
+    sky: Any
+    """float32 (N, 2), grey at the horizon and overhead."""
+    objects: Any
+    """`OBJECT_DTYPE` (N, O)."""
+    greys: Any
+    """float32 (N, O)."""
+    lights: Any
+    """`LIGHT_DTYPE` (N,)."""
+    glares: Any
+    """float32 (N, G, 4): x, y, 1 / radius^2, strength; those of no strength last."""
 
 
 @njit(cache=True, nogil=True)
 def render_batch(
-    first: int,
-    last: int,
-    out: Any,
-    cars: Any,
-    views: Any,
-    turns: Any,
-    track_of: Any,
-    ray_table: Any,
-    dark: Any,
-    quads: Any,
-    quad_starts: Any,
-    offsets: Any,
-    sizes: Any,
-    origins: Any,
-    tones: Any,
-    sky: Any,
-    objects: Any,
-    greys: Any,
-    lights: Any,
-    glares: Any,
-    shade: Any,
-    noise: Any,
+    first: int, last: int, out: Any, cars: Any, ground: Ground, optics: Optics, world: World
 ) -> None:
     """Render one grey plane for entries first..last of a list of cars, in place.
 
@@ -133,44 +100,63 @@ def render_batch(
         last: one past the last entry.
         out: uint8 (M, H, W).
         cars: int (M,), which cars look.
-        views: `sim.eyes.VIEW_DTYPE` (N,).
-        turns: float32 (N, 3, 3), level axes from camera axes.
-        track_of: int (N,), which track's map each car drives on.
-        ray_table: float32 (2, H, W) from `sim.camera.rays`.
-        dark: float32 (H, W), light lost at full vignetting.
-        quads: uint32, all tracks' maps one after the other; see `sim.surface`.
-        quad_starts: int (T,), where each track's map starts.
-        offsets: int (T, LEVELS).
-        sizes: int (T, LEVELS, 2).
-        origins: float64 (T, 2).
-        tones: float32 (N, 256), grey of every code for each car.
-        sky: float32 (N, 2), grey at the horizon and overhead.
-        objects: `OBJECT_DTYPE` (N, O).
-        greys: float32 (N, O).
-        lights: `LIGHT_DTYPE` (N,).
-        glares: float32 (N, G, 4): x, y, 1 / radius^2, strength; those of no strength last.
-        shade: float32 (SHADE_SIZE ** 2,), row by row.
-        noise: float32 (NOISE_SIZE + WIDTH,).
+        ground: the tracks.
+        optics: what is the same for every car.
+        world: what each car has before it.
     """
+    scratch = make_scratch(world.objects.shape[1])
     for item in range(first, last):
-        car = cars[item]
-        track = track_of[car]
-        _render_one(
-            out[item],
-            views[car],
-            turns[car],
-            ray_table,
-            dark,
-            quads[quad_starts[track] :],
-            offsets[track],
-            sizes[track],
-            origins[track],
-            tones[car],
-            sky[car],
-            objects[car],
-            greys[car],
-            lights[car],
-            glares[car],
-            shade,
-            noise,
-        )
+        _draw(cars[item], ground, optics, world, scratch)
+        _expose(out[item], cars[item], optics, world, scratch)
+
+
+@njit_fast
+def _draw(car: int, ground: Ground, optics: Optics, world: World, scratch: Any) -> None:
+    """Fill in the light that reaches the lens, a band of rows at a time."""
+    view, light, objects = world.views[car], world.lights[car], world.objects[car]
+    band, pixel_rad = scratch.band, light.pixel_rad
+    flicker(objects, world.greys[car], optics.noise, view.moment, scratch.greys)
+    tabulate(objects, view, optics.middles, scratch)
+    nearest = finish_table(objects, view, pixel_rad, scratch)
+    slope_table(view.height_m, pixel_rad, scratch.levels, scratch.taps)
+    for start in range(0, HEIGHT * WIDTH, BAND):
+        across, up = optics.across[start : start + BAND], optics.up[start : start + BAND]
+        lowest, highest = aim_band(world.turns[car], across, up, band)
+        if lowest <= HORIZON_SLOPE:
+            _draw_floor(car, ground, optics, world, scratch)
+        if highest > HORIZON_SLOPE:
+            ceiling_band(band, view, world.sky[car], light)
+        # Low rows meet the floor before any panel.
+        if nearest < BIG and np.float32(view.height_m) + highest * nearest > BELOW_FLOOR:
+            panel_band(lowest, highest, objects, view, pixel_rad, optics.shade, scratch)
+        scratch.image[start : start + BAND] = band[VALUE : VALUE + BAND]
+
+
+@njit_fast
+def _draw_floor(car: int, ground: Ground, optics: Optics, world: World, scratch: Any) -> None:
+    """Fill in a band of floor with all that lies on it."""
+    view, light, tone, band = world.views[car], world.lights[car], world.tones[car], scratch.band
+    meet_floor(band, view, light.pixel_rad)
+    outside = floor_band(band, view, ground, world.track_of[car], tone, scratch)
+    if outside and light.floor_contrast > ZERO:
+        pattern_band(band, light.floor_contrast * tone[0], light, optics.shade)
+    shade_band(band, view, light, world.glares[car], optics.shade)
+
+
+@njit_fast
+def _expose(out: Any, car: int, optics: Optics, world: World, scratch: Any) -> None:
+    """Turn the light into the picture that the camera hands on."""
+    view, light = world.views[car], world.lights[car]
+    image = scratch.image.reshape((HEIGHT, WIDTH))
+    if light.exposure_s > ZERO or light.defocus > ZERO:
+        smear(image, scratch.spans, light, view.yaw_rate_radps, view.forward_mps, view.height_m)
+    if light.gamma != ONE:
+        tone_curve(light, scratch.curve)
+    shutter = np.float32(view.moment & 1023)
+    for row in range(HEIGHT):
+        start = (view.noise_start + row * WIDTH) & (NOISE_SIZE - 1)
+        if light.gamma != ONE:
+            bend_row(image[row], scratch.curve)
+        expose_row(row, image[row], out[row], optics.dark[row], light, optics.noise, start, shutter)
+    if light.jpeg_quality > ZERO:
+        compress(out, light.jpeg_quality, scratch.jpeg)

@@ -16,16 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from car.errors import BadFileError
-from sim.vehicle import (
-    PARAMETER_DTYPE,
-    STATE_DTYPE,
-    VehicleParameters,
-    drive_constant,
-    parameter_row,
-)
+from sim.reward_params import MODEL_POINT_M
+from sim.vehicle import STATE_DTYPE, drive_constant
+from sim.vehicle_parameters import PARAMETER_DTYPE, VehicleParameters, parameter_row
 
-MODEL_POINT_M = 0.14
-"""How far ahead of the middle of the wheelbase the reference reports its position."""
 COLUMNS = ("episode", "X", "Y", "yaw", "steer", "throttle", "tstamp", "episode_status")
 SETTLED_STEPS = 3
 """Steps of each episode left out: the record begins with the car being put down."""
@@ -69,9 +63,11 @@ def replay_commands(path: Path, parameters: VehicleParameters) -> Replay:
     state = np.zeros(1, STATE_DTYPE)
     for rows in _episodes(path):
         # Put down at rest; but the hinges of the steering stay where the last episode left them.
-        steering_rad = float(state["steering_rad"][0])
+        before = state
         state = np.zeros(1, STATE_DTYPE)
-        state["steering_rad"], state["yaw_rad"] = steering_rad, rows[0, 2]
+        for name in ("steering_rad", "steering_target_rad"):
+            state[name] = before[name]
+        state["yaw_rad"] = rows[0, 2]
         for column, values in zip(columns, _replay_episode(rows, state, parameters), strict=True):
             column.extend(values)
     if not columns[0]:

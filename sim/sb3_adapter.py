@@ -10,7 +10,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from car.action_space import ActionSpace
-from sim.driving import DrivingBatch
+from sim.driving import DrivingBatch, observations_of
 from sim.simulator import SimConfig
 
 
@@ -26,7 +26,9 @@ class SimVecEnv(VecEnv):
         n_envs: number of cars.
         seed: seed of everything random.
         action_space: what actions mean.
-        frames: pictures stacked in an observation.
+        frames: pictures stacked in an observation; 0 for none.
+        history: last commands in an observation.
+        truth: whether the ground truth is part of an observation.
     """
 
     def __init__(
@@ -37,8 +39,18 @@ class SimVecEnv(VecEnv):
         *,
         action_space: ActionSpace | None = None,
         frames: int = 1,
+        history: int = 0,
+        truth: bool = False,
     ) -> None:
-        self.batch = DrivingBatch(config, n_cars=n_envs, seed=seed, action_space=action_space, frames=frames)
+        self.batch = DrivingBatch(
+            config,
+            n_cars=n_envs,
+            seed=seed,
+            action_space=action_space,
+            frames=frames,
+            history=history,
+            truth=truth,
+        )
         self.render_mode = "rgb_array"
         self._pending: Any = None
         super().__init__(n_envs, self.batch.observation_space, self.batch.action_space)
@@ -61,7 +73,7 @@ class SimVecEnv(VecEnv):
         cars = np.flatnonzero(finished)
         for car in cars:
             infos[car] = {
-                "terminal_observation": observations[car],
+                "terminal_observation": observations_of(observations, car),
                 "TimeLimit.truncated": bool(truncated[car]),
                 "episode": self.batch.episode(int(car)),
             }

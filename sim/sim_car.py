@@ -51,7 +51,9 @@ class SimulatedCar:
         seed: seed of everything random.
         calibration: what the pulses mean.
         pwm_root: folder in the layout of sysfs PWM; see `car.pwm.make_fake_sysfs`.
-        vary_vehicle: draw the car within the preset's spread instead of the preset itself.
+        camera: camera preset, or path of a calibration file.
+        vary_vehicle: draw the car within the preset's spread at every reset, instead of the preset itself.
+        redraw_every_s: re-draw the surroundings every so many simulated seconds; 0 at every reset.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class SimulatedCar:
         calibration: Calibration,
         pwm_root: Path,
         *,
+        camera: str = "aws",
         vary_vehicle: bool = False,
+        redraw_every_s: float = 0.0,
     ) -> None:
         config = SimConfig(
             tracks=(track,),
@@ -72,6 +76,8 @@ class SimulatedCar:
             noise=noise,
             vehicle=vehicle,
             vary_vehicle=vary_vehicle,
+            camera=camera,
+            redraw_every_s=redraw_every_s,
             control_rate_hz=PHYSICS_RATE_HZ,
             start="line",
             max_episode_s=float("inf"),
@@ -79,7 +85,7 @@ class SimulatedCar:
         self._simulator = Simulator(config, n_cars=1, seed=seed)
         self._calibration, self._pwm_root = calibration, pwm_root
         self._laps, self._last_lap_s, self._lap_s = 0, float("nan"), 0.0
-        self._moving = False
+        self._moving, self._from_line = False, True
         self._shorten_latency()
         # Compile everything now, so that nothing pauses while the car drives.
         self._simulator.step(np.zeros((1, 2)))
@@ -139,10 +145,26 @@ class SimulatedCar:
         )
 
     def reset(self) -> None:
-        """Put the car on the start line, at rest, in new surroundings; laps done stay counted."""
+        """Put the car on the start line, at rest; laps done stay counted.
+
+        The surroundings are new, unless they are re-drawn on a schedule.
+        """
         self._simulator.reset()
         self._shorten_latency()
-        self._lap_s, self._moving = 0.0, False
+        self._lap_s, self._moving, self._from_line = 0.0, False, True
+
+    def set_pose(self, x_m: float, y_m: float, yaw_rad: float) -> None:
+        """Put the car somewhere, at rest, in the same surroundings.
+
+        Its progress is that of the place. A lap counts only from the start line on, so unless the car is put
+        there, the first crossing of the line begins one and ends none.
+        """
+        self._simulator.set_pose(0, x_m, y_m, yaw_rad)
+        place = self._simulator.places
+        place["travelled_m"][0] = place["arc_length_m"][0]
+        place["status"][0] = IN_PROGRESS
+        self._show_progress()
+        self._lap_s, self._moving, self._from_line = 0.0, False, int(place["sample"][0]) == 0
 
     def _shorten_latency(self) -> None:
         self._simulator.take_off_latency(PIPELINE_S)
@@ -154,10 +176,14 @@ class SimulatedCar:
         if self._moving:
             self._lap_s += self._simulator.dt_s
         if int(place["status"][0]) == LAP_COMPLETE:
-            self._laps += 1
-            self._last_lap_s, self._lap_s = self._lap_s, 0.0
-            length_m = self._simulator.route_of(0).length_m
-            place["travelled_m"][0] -= length_m
-            place["progress"][0] = 100.0 * place["travelled_m"][0] / length_m
+            if self._from_line:
+                self._laps, self._last_lap_s = self._laps + 1, self._lap_s
+            self._lap_s, self._from_line = 0.0, True
+            place["travelled_m"][0] -= self._simulator.route_of(0).length_m
+            self._show_progress()
         if int(place["status"][0]) != OFF_TRACK:
             place["status"][0] = IN_PROGRESS
+
+    def _show_progress(self) -> None:
+        place = self._simulator.places
+        place["progress"][0] = 100.0 * place["travelled_m"][0] / self._simulator.route_of(0).length_m

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -19,12 +19,11 @@ from sim.camera import Mount, camera_named
 from sim.chance import uniform
 from sim.crew import Crew
 from sim.eyes import Eyes
+from sim.ground_truth import ground_truth
 from sim.motion import (
     COMMANDS_KEPT,
     IN_PROGRESS,
-    OFF_TRACK,
     PLACE_DTYPE,
-    TIME_UP,
     lay_routes,
     locate_afresh,
     step_batch,
@@ -32,24 +31,14 @@ from sim.motion import (
 from sim.render_tables import NOISE_SIZE
 from sim.reward_file import RewardFile
 from sim.reward_params import RewardParams
+from sim.rewards import RewardConfig, step_rewards
 from sim.scenery import NOISE_LEVELS, draw_scene, survey_site
 from sim.starts import draw_start
 from sim.state_guard import StateGuard
 from sim.surface import paint_surface
 from sim.track import DIRECTIONS, Track, load_track
-from sim.vehicle import PARAMETER_DTYPE, STATE_DTYPE, draw_parameters, parameter_row, vehicle_named
-
-
-@dataclass(frozen=True, kw_only=True)
-class RewardConfig:
-    """The default reward: progress per step, and what a mistake costs."""
-
-    progress_per_m: float = 1.0
-    """Reward per metre gained along the centre line."""
-    off_track: float = -2.0
-    """Added when the car leaves the track or gets stuck."""
-    steering_change_per_rad: float = 0.0
-    """Cost of changing the commanded steering angle, per radian."""
+from sim.vehicle import STATE_DTYPE
+from sim.vehicle_parameters import PARAMETER_DTYPE, draw_parameters, parameter_row, vehicle_named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +50,15 @@ class SimConfig:
     directions: tuple[str, ...] = DIRECTIONS
     """Directions of driving; cars are spread over them."""
     noise: str = "high"
-    """Visual noise: none, low or high."""
+    """Visual noise: none, low, high or unseen."""
     vehicle: str = "real-car"
-    """Vehicle preset: real-car, aws-v4, aws-v5 or ideal."""
+    """Vehicle preset: real-car, real-car-uncalibrated, aws-v4, aws-v5 or ideal."""
     vary_vehicle: bool = True
     """Draw every episode's car within the preset's spread."""
     vehicle_spread: tuple[tuple[str, float], ...] = ()
     """Further half widths to draw every episode's car within, such as friction 0.2 mass_kg 0.1."""
     camera: str = "aws"
-    """Camera preset: aws or deepracer-wide."""
+    """Camera preset, aws, deepracer-wide or pi-wide, or a calibration file that OpenCV or ROS wrote."""
     frame_averaging: float = 0.0
     """Share of the observation that is the one before it, 0 to 1: blur by averaging frames."""
     control_rate_hz: float = 30.0
@@ -80,6 +69,8 @@ class SimConfig:
     """Largest start offset as a share of the half width, when starting anywhere."""
     start_heading_rad: float = 0.25
     """Largest start heading error, when starting anywhere."""
+    start_speed_mps: float = 1.2
+    """Largest start speed, when starting anywhere."""
     tight_spot_share: float = 0.0
     """Share of episodes that begin near an edge and headed up to 35 degrees wrong; none from the line."""
     max_episode_s: float = 60.0
@@ -88,7 +79,7 @@ class SimConfig:
     """Re-draw the surroundings every so many simulated seconds; 0 re-draws once per episode."""
     threads: int = 0
     """Threads that share the batch; 0 means every core this process may use. Changes no result."""
-    reward: RewardConfig = RewardConfig()
+    reward: RewardConfig = field(default_factory=RewardConfig)
     """What a step is worth."""
     reward_file: str | None = None
     """Python file with DeepRacer's reward_function(params), which replaces `reward`; called car by car."""
@@ -225,6 +216,24 @@ class Simulator:
         chosen = np.arange(self.n_cars) if cars is None else np.asarray(cars, np.int64)
         return self.eyes.look_rgb(self.states, self._grain, chosen)
 
+    def truth(self) -> npt.NDArray[np.float32]:
+        """Return every car's situation as numbers, (N, TRUTH_SIZE); see `sim.ground_truth`."""
+        table = self._table
+        return ground_truth(
+            self.states, self.places, self._commands, table.rows, table.starts, table.counts, table.lengths_m,
+            self.config.control_rate_hz,
+        )  # fmt: skip
+
+    def curvature_ahead(self, ahead_m: Sequence[float]) -> npt.NDArray[np.float64]:
+        """Return the centre line's curvature so far ahead of every car, (N, len), + turns left."""
+        table, route = self._table, self.places["route"]
+        counts = table.counts[route][:, None]
+        spacing_m = table.lengths_m[route][:, None] / counts
+        samples = np.round(np.asarray(ahead_m) / spacing_m).astype(np.int64)
+        rows = table.starts[route][:, None] + (self.places["sample"][:, None] + samples) % counts
+        curvature: npt.NDArray[np.float64] = table.rows[rows, 3]
+        return curvature
+
     def set_visible(self, pattern: str, *, visible: bool) -> None:
         """Show or hide objects by name or kind, in every scene from now on."""
         self.eyes.set_visible(pattern, visible=visible)
@@ -314,14 +323,7 @@ class Simulator:
             for car in np.flatnonzero(driving):
                 self.rewards[car] = self._reward_file.reward(params.of(car), car=int(car))
             return
-        reward = self.config.reward
-        failed = self.places["status"] >= OFF_TRACK
-        failed &= self.places["status"] != TIME_UP
-        self.rewards[:] = (
-            reward.progress_per_m * self.places["step_m"]
-            + reward.off_track * failed
-            - reward.steering_change_per_rad * self.places["steering_change_rad"]
-        )
+        self.rewards[:] = step_rewards(self.config.reward, self.places, self._table)
 
 
 def _draw_mount(noise: str, generator: np.random.Generator) -> Mount:

@@ -54,7 +54,7 @@ def draw_start(config: SimConfig, generator: np.random.Generator, *, turn: int) 
             lap_share=generator.uniform(),
             lateral_share=generator.uniform(-1.0, 1.0) * config.start_lateral_share,
             heading_rad=generator.uniform(-1.0, 1.0) * config.start_heading_rad,
-            speed_mps=generator.uniform(0.0, 1.2),
+            speed_mps=generator.uniform(0.0, config.start_speed_mps),
         )
     # Without tight spots nothing is drawn for them, so that episodes stay what they were.
     if config.tight_spot_share > 0.0 and generator.uniform() < config.tight_spot_share:

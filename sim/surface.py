@@ -25,7 +25,10 @@ START_LINE_M = 0.10
 """Depth of the white start line."""
 TEXEL_M = 0.005
 LEVELS = 6
-MARGIN_M = 0.3
+MARGIN_M = 0.46
+"""Plain floor round the track: more than two of the coarsest texels, so that every level's rim is plain."""
+CALM_CELL = 4
+"""Texels of the finest level along a cell of the map of calm places."""
 _SUPERSAMPLE = 2
 _FRACTION_BITS = 4
 
@@ -52,6 +55,9 @@ class Surface:
     """Row of each level's first texel, (LEVELS,)."""
     level_sizes: npt.NDArray[np.int64]
     """Height and width of each level, (LEVELS, 2)."""
+    calm: npt.NDArray[np.uint16]
+    """By cell, (height / CALM_CELL, width / CALM_CELL): the code at its middle in the low byte; above it, for
+    how many texels round every place of the cell nothing else comes."""
     origin_m: tuple[float, float]
     """World x, y of the corner of texel (0, 0); rows go along +y."""
 
@@ -83,6 +89,7 @@ def paint_surface(track: Track) -> Surface:
         codebook=codebook,
         level_offsets=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64),
         level_sizes=np.array([level.shape[:2] for level in levels], np.int64),
+        calm=_calm_places(pieces[0].reshape(finest.shape[:2])),
         origin_m=(float(low[0]), float(low[1])),
     )
 
@@ -90,8 +97,11 @@ def paint_surface(track: Track) -> Surface:
 def _encode(texels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """Number the combinations of coverages that occur, rounded just coarsely enough to fit a byte."""
     for steps in (16, 12, 8, 6, 4):
-        level = (texels.astype(np.uint32) * steps + 127) // 255
-        packed = level[:, 0] | level[:, 1] << 5 | level[:, 2] << 10 | level[:, 3] << 15
+        # By a table, as a track has millions of texels and wider numbers would hold the most memory of all.
+        level = ((np.arange(256) * steps + 127) // 255).astype(np.uint8)[texels]
+        packed = np.zeros(len(texels), np.uint32)
+        for channel, shift in enumerate((0, 5, 10, 15)):
+            packed |= level[:, channel].astype(np.uint32) << np.uint32(shift)
         seen = np.zeros(1 << 20, bool)
         seen[0] = True
         seen[packed] = True
@@ -102,6 +112,18 @@ def _encode(texels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.N
     number[values] = np.arange(len(values), dtype=np.uint8)
     book = np.stack([(values >> shift) & 31 for shift in (0, 5, 10, 15)], axis=1) / steps
     return number[packed], book.astype(np.float32)
+
+
+def _calm_places(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
+    """Measure how far every cell is from the nearest change of code."""
+    change = np.zeros(codes.shape, bool)
+    change[:, 1:] |= codes[:, 1:] != codes[:, :-1]
+    change[1:] |= codes[1:] != codes[:-1]
+    away = cv2.distanceTransform((~change).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    cells = (codes.shape[0] // CALM_CELL, CALM_CELL, codes.shape[1] // CALM_CELL, CALM_CELL)
+    least = np.clip(np.floor(away.reshape(cells).min(axis=(1, 3))) - 1, 0, 255).astype(np.uint16)
+    middle = codes[CALM_CELL // 2 :: CALM_CELL, CALM_CELL // 2 :: CALM_CELL]
+    return np.asarray(least << 8 | middle, dtype=np.uint16)
 
 
 def _pack(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:

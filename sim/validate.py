@@ -7,7 +7,7 @@ given as files, replayed open loop. What a limit says and what was reached stand
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -31,19 +31,14 @@ from sim.measurements import (
     TOP_SPEED_OLD_MPS,
 )
 from sim.replay_commands import Replay, replay_commands
-from sim.vehicle import (
-    PARAMETER_DTYPE,
-    STATE_DTYPE,
-    SUBSTEP_RATE_HZ,
-    VehicleParameters,
-    drive_constant,
-    parameter_row,
-    vehicle_named,
-)
+from sim.vehicle import STATE_DTYPE, SUBSTEP_RATE_HZ, drive_constant
+from sim.vehicle_parameters import PARAMETER_DTYPE, VehicleParameters, parameter_row, vehicle_named
 
 RADIUS_LIMIT, SPEED_LIMIT, RISE_LIMIT_S = 0.05, 0.10, 0.15
 YAW_RATE_R2_LIMIT, TRACE_SPEED_LIMIT = 0.9, 0.10
 SPEEDS_MPS = np.arange(0.5, 3.01, 0.25)
+RADIUS_PRESETS, RADIUS_DEGREES = ("real-car", "aws-v4", "ideal"), (15.0, 5.0)
+"""For which cars and steering angles the turning radius is shown against speed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +79,10 @@ def run(config: ValidateConfig) -> int:
     traces = [check for path, replay in replays.items() for check in trace_checks(path.stem, replay)]
     if traces:
         console.print(_table("aws-v4 against recorded drives, open loop", traces))
+    radii = radii_against_speed()
+    console.print(_radius_table(radii))
     path = config.output / "vehicle.png"
-    _draw(path, checks, replays)
+    _draw(path, checks, radii, replays)
     missed = [check.name for check in (*checks, *traces) if not check.passed]
     verdict = f"Outside its limit: {', '.join(missed)}." if missed else "Everything within its limit."
     console.print(f"{verdict} Wrote {path}.", highlight=False, soft_wrap=True)
@@ -97,6 +94,21 @@ def turning_radius_m(parameters: VehicleParameters, steering_rad: float, speed_m
     state = _settled(parameters, steering_rad, speed_mps)
     speed = math.hypot(state["forward_mps"], state["lateral_mps"])
     return speed / max(abs(float(state["yaw_rate_radps"])), 1e-9)
+
+
+def radii_against_speed() -> dict[tuple[str, float], list[float]]:
+    """Return turning radii in m at `SPEEDS_MPS`, by preset and steering angle in degrees.
+
+    The speed is commanded, and what a car makes less of the command is left out.
+    """
+    cars = {name: replace(vehicle_named(name)[0], speed_gain=1.0) for name in RADIUS_PRESETS}
+    return {
+        (name, degrees): [
+            turning_radius_m(car, math.radians(degrees), float(speed_mps)) for speed_mps in SPEEDS_MPS
+        ]
+        for name, car in cars.items()
+        for degrees in RADIUS_DEGREES
+    }
 
 
 def radius_checks() -> list[Check]:
@@ -192,13 +204,28 @@ def _table(title: str, checks: Sequence[Check]) -> Table:
     return table
 
 
-def _draw(path: Path, checks: Sequence[Check], replays: dict[Path, Replay]) -> None:
+def _radius_table(radii: Mapping[tuple[str, float], Sequence[float]]) -> Table:
+    table = Table(title="Turning radius in m against commanded speed", box=None)
+    table.add_column("m/s", justify="right")
+    for name, degrees in radii:
+        table.add_column(f"{name} {degrees:.0f}°", justify="right")
+    for row, speed_mps in enumerate(SPEEDS_MPS):
+        table.add_row(f"{speed_mps:.2f}", *(f"{column[row]:.2f}" for column in radii.values()))
+    return table
+
+
+def _draw(
+    path: Path,
+    checks: Sequence[Check],
+    radii: Mapping[tuple[str, float], Sequence[float]],
+    replays: dict[Path, Replay],
+) -> None:
     """Draw circles, runs, radius against speed, and the first replayed drive."""
     figure = Figure(figsize=(13, 8), layout="constrained")
     axes = figure.subplots(2, 2)
     _draw_circles(axes[0, 0], checks[: len(RADIUS_M)])
     _draw_runs(axes[0, 1], checks[len(RADIUS_M) : -1])
-    _draw_radius_against_speed(axes[1, 0])
+    _draw_radius_against_speed(axes[1, 0], radii)
     if replays:
         _draw_replay(axes[1, 1], *next(iter(replays.items())))
     else:
@@ -225,14 +252,10 @@ def _draw_runs(axes: Axes, checks: Sequence[Check]) -> None:
     axes.legend()
 
 
-def _draw_radius_against_speed(axes: Axes) -> None:
-    for preset in ("real-car", "aws-v4", "ideal"):
-        parameters = replace(vehicle_named(preset)[0], speed_gain=1.0)
-        for degrees, style in ((15.0, "-"), (5.0, "--")):
-            radii = [
-                turning_radius_m(parameters, math.radians(degrees), float(speed)) for speed in SPEEDS_MPS
-            ]
-            axes.plot(SPEEDS_MPS, radii, style, label=f"{preset}, {degrees:.0f} deg")
+def _draw_radius_against_speed(axes: Axes, radii: Mapping[tuple[str, float], Sequence[float]]) -> None:
+    for (preset, degrees), column in radii.items():
+        style = "-" if degrees == RADIUS_DEGREES[0] else "--"
+        axes.plot(SPEEDS_MPS, column, style, label=f"{preset}, {degrees:.0f} deg")
     axes.set(title="Turning radius against speed", xlabel="commanded speed, m/s", ylabel="m", yscale="log")
     axes.legend(fontsize="small", ncols=3)
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track as progress
 
 from car.action_space import DiscreteActionSpace
-from car.errors import Sim2RaceError
 from car.policy import Policy
+from sim.driving import DrivingBatch
 from sim.motion import LAP_COMPLETE, OFF_TRACK, STATUSES
 from sim.pictures import CAPTION_HEIGHT, Image, MapPicture, caption, contact_sheet, save_picture, save_video
 from sim.pilot import pursue
@@ -24,8 +25,8 @@ ZOOM = 3
 SHEETS = {"levels": level_sheet, "effects": effect_sheet, "kinds": kind_sheet, "seeds": seed_sheet}
 SHEET_TITLES = {
     "levels": "every level of visual noise at the same places",
-    "effects": "each effect of light, lens, sensor and floor by itself",
-    "kinds": "one place without each kind of object",
+    "effects": "each effect of light, lens, sensor, mount and floor by itself",
+    "kinds": "each kind of object where it shows most, and the same place without it",
     "seeds": "the same pose under ten seeds",
 }
 
@@ -39,11 +40,11 @@ class ViewConfig:
     direction: str = "counter-clockwise"
     """counter-clockwise or clockwise."""
     noise: str = "high"
-    """Visual noise: none, low or high."""
+    """Visual noise: none, low, high or unseen."""
     vehicle: str = "real-car"
-    """Vehicle preset."""
+    """Vehicle preset: real-car, real-car-uncalibrated, aws-v4, aws-v5 or ideal."""
     camera: str = "aws"
-    """Camera preset."""
+    """Camera preset, aws, deepracer-wide or pi-wide, or a calibration file that OpenCV or ROS wrote."""
     seed: int = 1
     """Seed of the surroundings."""
     policy: Path | None = None
@@ -64,20 +65,23 @@ def run(config: ViewConfig) -> int:
     for name, draw in SHEETS.items():
         save_picture(config.output / f"{name}.png", draw(_world(config), config.seed))
         console.print(f"Wrote {config.output / f'{name}.png'}: {SHEET_TITLES[name]}.")
-    simulator = _simulator(config, cars=1, start="line")
-    save_picture(config.output / "map.png", scene_map(simulator).image)
+    policy = Policy.load(config.policy) if config.policy is not None else None
+    batch = _lap_batch(config, policy)
+    save_picture(config.output / "map.png", scene_map(batch.simulator).image)
     console.print(f"Wrote {config.output / 'map.png'}: the track from above, with its surroundings.")
     if config.video:
         path = config.output / "lap.mp4"
-        frames = save_video(path, _lap_frames(config, simulator), round(simulator.config.control_rate_hz))
-        status = STATUSES[int(simulator.places["status"][0])]
+        rate_hz = round(batch.simulator.config.control_rate_hz)
+        frames = save_video(path, _lap_frames(config, batch, policy), rate_hz)
+        status = STATUSES[int(batch.simulator.places["status"][0])]
         console.print(f"Wrote {path}: {frames} frames, {status.replace('_', ' ')}.")
     return 0
 
 
 def camera_sheet(config: ViewConfig, count: int = 16) -> Image:
     """Return what the cameras of differently seeded cars see at places round the track."""
-    simulator = _simulator(config, cars=count, start="anywhere")
+    simulator = Simulator(replace(_world(config), start="anywhere"), n_cars=count, seed=config.seed)
+    _hide(config, simulator)
     return contact_sheet(
         list(simulator.look_rgb()),
         columns=4,
@@ -102,43 +106,52 @@ def _world(config: ViewConfig) -> SimConfig:
     )
 
 
-def _simulator(config: ViewConfig, *, cars: int, start: str) -> Simulator:
-    world = replace(_world(config), start="line" if start == "line" else "anywhere")
-    simulator = Simulator(world, n_cars=cars, seed=config.seed)
+def _lap_batch(config: ViewConfig, policy: Policy | None) -> DrivingBatch:
+    """Return a car on the start line that sees and remembers what the policy needs."""
+    batch = DrivingBatch(
+        replace(_world(config), start="line"),
+        n_cars=1,
+        seed=config.seed,
+        action_space=policy.action_space if policy is not None else None,
+        frames=policy.frames if policy is not None else 1,
+        history=policy.history if policy is not None else 0,
+    )
+    _hide(config, batch.simulator)
+    batch.look_afresh()
+    return batch
+
+
+def _hide(config: ViewConfig, simulator: Simulator) -> None:
     for pattern in config.hide:
         simulator.set_visible(pattern, visible=False)
-    return simulator
 
 
-def _lap_frames(config: ViewConfig, simulator: Simulator) -> Iterator[Image]:
+def _lap_frames(config: ViewConfig, batch: DrivingBatch, policy: Policy | None) -> Iterator[Image]:
     """Drive a lap and yield camera and map side by side."""
-    policy = Policy.load(config.policy) if config.policy is not None else None
-    if policy is not None and (policy.frames > 1 or policy.history > 0):
-        raise Sim2RaceError(
-            f"{config.policy} wants stacked frames or history; view drives single-frame policies."
-        )
+    simulator = batch.simulator
     picture = scene_map(simulator)
     limit = round(simulator.config.max_episode_s * simulator.config.control_rate_hz)
     path: list[tuple[float, float]] = []
     for _ in progress(range(limit), description="Driving a lap", transient=True):
-        if policy is None:
-            command = pursue(simulator, speed_mps=1.2)
-        else:
-            output = policy.act(simulator.look()[:1])
-            space = policy.action_space
-            chosen = (
-                space.command(space.choose(output))
-                if isinstance(space, DiscreteActionSpace)
-                else space.command(output)
-            )
-            command = np.array([[chosen.steering_rad, chosen.speed_mps]])
-        simulator.step(command)
+        command = pursue(simulator, speed_mps=1.2) if policy is None else _decide(policy, batch)
+        batch.drive(command.astype(np.float32))
+        if policy is not None:
+            batch.observe()
         state = simulator.states[0]
         path.append((float(state["x_m"]), float(state["y_m"])))
         picture.add_path(np.array(path[-2:]))
         yield _beside(simulator, picture, command[0])
         if int(simulator.places["status"][0]) in (LAP_COMPLETE, OFF_TRACK):
             return
+
+
+def _decide(policy: Policy, batch: DrivingBatch) -> npt.NDArray[np.float32]:
+    """Return the command (1, 2) of a policy for what its car sees and remembers."""
+    output = policy.act(batch.pictures[0], batch.history[0] if policy.history else None)
+    space = policy.action_space
+    return batch.commands(
+        np.array([space.choose(output)]) if isinstance(space, DiscreteActionSpace) else output[None]
+    )
 
 
 def _beside(

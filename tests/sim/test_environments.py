@@ -9,8 +9,10 @@ from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
 import sim
 from sim.driving import DrivingBatch
+from sim.env import DeepRacerEnv
 from sim.sb3_adapter import SimVecEnv
 from sim.simulator import SimConfig
+from sim.vector_env import DeepRacerVectorEnv
 
 IDS = [name for name in gymnasium.registry if name.startswith("sim2race/")]
 
@@ -44,6 +46,39 @@ def test_one_process_steps_many_cars_and_restarts_the_finished(name: str) -> Non
             assert infos["final_info"]["episode_status"][car] != "in_progress"
             assert rewards[car] < -1.0 or truncated[car]
     assert finals > 0
+
+
+def test_every_cars_info_is_what_a_single_environment_gives() -> None:
+    config = SimConfig(tracks=("reinvent-2018", "trapezoid"), noise="none", max_episode_s=0.5)
+    cars = DeepRacerVectorEnv(5, config)
+    _, begun = cars.reset(seed=3)
+    single = DeepRacerEnv(config).reset(seed=3)[1]
+    for name, value in single.items():
+        assert begun[name][0] == pytest.approx(value)
+    assert set(begun) == {*single, *(f"_{name}" for name in single)}
+    ended = 0
+    for _ in range(20):
+        _, _, terminated, truncated, infos = cars.step(np.arange(5))
+        for car, info in enumerate(map(cars.batch.info, range(5))):
+            for name, value in info.items():
+                assert infos[f"_{name}"][car]
+                assert infos[name][car] == pytest.approx(value)
+            route = cars.batch.simulator.route_of(car)
+            sample = int(cars.batch.simulator.places["sample"][car])
+            ahead = [
+                route.curvature_1pm[(sample + round(m / route.spacing_m)) % len(route.curvature_1pm)]
+                for m in (0.5, 1.0)
+            ]
+            assert info["curvature_ahead_1pm"].tolist() == ahead
+        finished = terminated | truncated
+        if finished.any():
+            ended += 1
+            assert (infos["lap_time_s"][finished] == 0.0).all()
+            assert (infos["final_info"]["_lap_time_s"] == finished).all()
+            assert (infos["final_info"]["lap_time_s"][finished] > 0.0).all()
+    assert ended
+    infos["progress"][:] = -1.0
+    assert (cars.batch.simulator.places["progress"] != -1.0).all()
 
 
 def test_the_vector_environment_repeats_by_seed() -> None:

@@ -104,6 +104,17 @@ def test_coverage_levels_average_the_finer_ones() -> None:
     assert road == pytest.approx(track.length_m * 0.75, rel=0.02)
 
 
+@pytest.mark.parametrize("camera", ["aws", "deepracer-wide"])
+def test_leaving_out_what_is_one_colour_changes_no_byte(camera: str) -> None:
+    simulator = Simulator(SimConfig(noise="low", camera=camera, tracks=("reinvent-2018",)), n_cars=16, seed=4)
+    quick = simulator.look()
+    # No place is known to be far from the next change of colour: every pixel is looked up.
+    calm = simulator.eyes._ground.calm
+    assert (calm >> 8).max() > 20
+    calm &= 255
+    np.testing.assert_array_equal(simulator.look(), quick)
+
+
 def test_scenery_appears_with_noise_and_can_be_hidden_by_name_and_kind() -> None:
     simulator = Simulator(SimConfig(noise="high", start="line"), n_cars=8, seed=3)
     full = simulator.look()

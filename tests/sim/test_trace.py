@@ -15,7 +15,7 @@ from sim.race import Race, RaceRules
 from sim.replay_commands import replay_commands
 from sim.simulator import SimConfig, Simulator
 from sim.trace import COLUMNS, TraceRecorder, TraceRow, trace_csv
-from sim.vehicle import VEHICLES
+from sim.vehicle_parameters import VEHICLES
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "simtrace"
 SIM = SimConfig(

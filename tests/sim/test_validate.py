@@ -7,16 +7,26 @@ import pytest
 from car.errors import BadFileError
 from sim.replay_commands import COLUMNS, replay_commands
 from sim.validate import ValidateConfig, radius_checks, run, speed_checks, trace_checks
-from sim.vehicle import vehicle_named
+from sim.vehicle_parameters import vehicle_named
 
 TRACES = Path(__file__).parents[3] / "shared" / "reference" / "simtrace"
 
 
-def test_the_model_meets_every_measurement_of_the_physical_car(tmp_path: Path) -> None:
+def test_the_model_meets_every_measurement_of_the_physical_car(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(ValidateConfig(output=tmp_path)) == 0
     picture = cv2.imread(str(tmp_path / "vehicle.png"))
     assert picture is not None
     assert np.mean(picture < 128) > 0.005
+    printed = capsys.readouterr().out
+    table = printed[printed.index("Turning radius in m") :]
+    rows = [line.split() for line in table.splitlines() if line.strip()[:4] in ("0.50", "3.00")]
+    assert [len(row) for row in rows] == [7, 7]
+    slow, fast = np.array(rows, float)
+    # 0.164 m of wheelbase over tan 15 degrees; only the ideal car turns no wider when it is fast.
+    assert slow[5] == fast[5] == pytest.approx(0.61, abs=0.02)
+    assert (fast[[1, 3]] > 1.08 * slow[[1, 3]]).all()
 
 
 def test_a_wrong_model_would_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +39,7 @@ def test_a_wrong_model_would_be_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_recorded_drives_of_the_reference_simulator_are_followed_open_loop() -> None:
     if not TRACES.is_dir():
         pytest.skip("no recorded drives beside this checkout")
-    for name in ("aws-v4-evaluation", "aws-v4-training-22"):
+    for name in ("aws-v4-evaluation", "aws-v4-training-22", "aws-v4-training-6"):
         replay = replay_commands(TRACES / f"{name}.csv", vehicle_named("aws-v4")[0])
         assert all(check.passed for check in trace_checks(name, replay))
     # A car without the servo's lag does not follow them.

@@ -5,16 +5,8 @@ import numpy as np
 import pytest
 
 from car.errors import UnknownNameError
-from sim.vehicle import (
-    PARAMETER_DTYPE,
-    STATE_DTYPE,
-    VEHICLES,
-    ackermann_angles,
-    draw_parameters,
-    drive_constant,
-    parameter_row,
-    vehicle_named,
-)
+from sim.vehicle import STATE_DTYPE, ackermann_angles, drive_constant
+from sim.vehicle_parameters import PARAMETER_DTYPE, VEHICLES, draw_parameters, parameter_row, vehicle_named
 
 
 def driven(
@@ -157,3 +149,18 @@ def test_below_its_dead_band_the_motor_stands() -> None:
 def test_an_unknown_preset_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'real-car'"):
         vehicle_named("realcar")
+
+
+def test_a_new_command_kicks_the_wheels_of_the_reference_car_at_once() -> None:
+    parameters, _ = vehicle_named("aws-v4")
+    row = np.array([parameter_row(parameters)], PARAMETER_DTYPE)
+    state = np.zeros(1, STATE_DTYPE)
+    drive_constant(state, row, 0.0, 1.0, 5.0)
+    settled = float(state["steering_rad"][0])
+    drive_constant(state, row, 0.4, 1.0, 1 / 360)
+    kicked = float(state["steering_rad"][0]) - settled
+    # Two hundredths at once; what the lag adds in one substep is a fraction of that.
+    assert parameters.steering_kick_rad < kicked < 1.1 * parameters.steering_kick_rad
+    drive_constant(state, row, 0.4, 1.0, 1 / 360)
+    assert float(state["steering_rad"][0]) - settled < kicked + 0.1 * parameters.steering_kick_rad
+    assert vehicle_named("real-car")[0].steering_kick_rad == 0.0

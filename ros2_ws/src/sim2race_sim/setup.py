@@ -14,6 +14,8 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
     ],
     install_requires=["setuptools"],
+    # By this colcon knows what runs the tests.
+    extras_require={"test": ["pytest"]},
     zip_safe=True,
     maintainer="sim2race",
     maintainer_email="sim2race@example.com",

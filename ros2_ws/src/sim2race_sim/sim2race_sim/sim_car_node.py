@@ -17,12 +17,14 @@ from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage
 from sim2race_msgs.msg import TrackPosition
+from std_msgs.msg import String
 
 from car.calibration import default_calibration, load_calibration
 from car.clock import SystemClock
 from car.errors import Sim2RaceError
+from car.priority import CAMERA_LEVEL, raise_priority
 from car.pwm import find_chip, make_fake_sysfs
-from car.topics import CAMERA, CLOCK, GROUND_TRUTH, TF, TRACK_POSITION
+from car.topics import CAMERA, CAMERA_ABOUT, CLOCK, GROUND_TRUTH, TF, TRACK_POSITION
 from sim.sim_car import PHYSICS_RATE_HZ, SimulatedCar
 from sim2race_car import ros
 from sim2race_sim.pacing import Pacer
@@ -38,8 +40,9 @@ MAX_BEHIND_S = 0.25
 class SimCarNode(Node):
     """Drives one simulated car in real time and publishes what its camera sees.
 
-    Parameters: `track`, `direction`, `noise`, `vehicle`, `seed`, `fps`, `calibration`, `pwm_root`,
-    `real_time_factor` (simulated seconds per real one).
+    Parameters: `track`, `direction`, `noise`, `vehicle`, `sim_camera` (preset or calibration file), `seed`,
+    `vary_vehicle`, `redraw_every_s`, `fps`, `calibration`, `pwm_root`, `real_time_factor` (simulated seconds
+    per real one).
 
     Raises:
         Sim2RaceError: a name does not exist, or the PWM folder or calibration cannot be used.
@@ -57,6 +60,9 @@ class SimCarNode(Node):
             seed=self.declare_parameter("seed", 1).value,
             calibration=load_calibration(Path(calibration)) if calibration else default_calibration(),
             pwm_root=_pwm_chip(Path(self.declare_parameter("pwm_root", "/tmp/sim2race-pwm").value)),
+            camera=self.declare_parameter("sim_camera", "aws").value,
+            vary_vehicle=self.declare_parameter("vary_vehicle", False).value,
+            redraw_every_s=self.declare_parameter("redraw_every_s", 0.0).value,
         )
         fps: float = self.declare_parameter("fps", 30.0).value
         factor: float = self.declare_parameter("real_time_factor", 1.0).value
@@ -64,6 +70,7 @@ class SimCarNode(Node):
             raise Sim2RaceError(f"fps is {fps} and real_time_factor {factor}; both must be above 0.")
         self._time = SystemClock()
         self._world_time = WorldTime(self._time.monotonic_s(), factor=factor)
+        self._began_ns = self._time.wall_ns()
         self._physics = Pacer(PHYSICS_RATE_HZ, 0.0, max_behind_s=MAX_BEHIND_S)
         self._frames = Pacer(fps, 0.0, max_behind_s=1.0 / fps)
         self._world_services = WorldServices(self, self._car, self._world_time, self._time, step_s=1.0 / fps)
@@ -73,6 +80,8 @@ class SimCarNode(Node):
         self._truth = ros.publish(self, GROUND_TRUTH)
         self._position = ros.publish(self, TRACK_POSITION)
         self._clock_topic = ros.publish(self, CLOCK)
+        self._about = ros.publish(self, CAMERA_ABOUT)
+        self._about.publish(String(data="when the simulated picture was drawn"))
         self._transforms = _transform_publisher(self)
         self._timer = self.create_timer(
             1.0 / PHYSICS_RATE_HZ, self._on_time, clock=RosClock(clock_type=ClockType.STEADY_TIME)
@@ -84,12 +93,17 @@ class SimCarNode(Node):
         steps = self._physics.due(now_s)
         if steps:
             self._car.advance(steps / PHYSICS_RATE_HZ)
-            self._clock_topic.publish(Clock(clock=ros.time_from_ns(round(now_s * 1e9))))
+            self._clock_topic.publish(Clock(clock=self._simulated_time(now_s)))
         if self._frames.due(now_s):
-            self._publish_frame()
+            self._publish_frame(now_s)
         self._put_back(now_s)
 
-    def _publish_frame(self) -> None:
+    def _simulated_time(self, now_s: float) -> Time:
+        """Return simulated time, which begins at the wall clock's and, unless paused, agrees at factor 1."""
+        return ros.time_from_ns(self._began_ns + round(now_s * 1e9))
+
+    def _publish_frame(self, now_s: float) -> None:
+        # The log joins frames, commands and ground truth by the wall clock, which every node has.
         stamp = ros.time_from_ns(self._time.wall_ns())
         frame = CompressedImage(format="jpeg", data=array.array("B", self._car.camera_jpeg()))
         frame.header.stamp, frame.header.frame_id = stamp, str(self._frame_number)
@@ -98,7 +112,7 @@ class SimCarNode(Node):
         odometry = self._odometry(stamp)
         self._truth.publish(odometry)
         if self._transforms is not None:
-            self._transforms.publish(_transform(odometry))
+            self._transforms.publish(_transform(odometry, self._simulated_time(now_s)))
         self._position.publish(self._track_position(stamp))
 
     def _odometry(self, stamp: Time) -> Odometry:
@@ -147,9 +161,10 @@ def _transform_publisher(node: Node) -> Publisher | None:
         return None
 
 
-def _transform(odometry: Odometry) -> Any:
-    """Return an odometry message's pose as a transform of its child frame."""
-    stamped = TransformStamped(header=odometry.header, child_frame_id=odometry.child_frame_id)
+def _transform(odometry: Odometry, stamp: Time) -> Any:
+    """Return an odometry message's pose as a transform of its child frame, at a time of its own."""
+    stamped = TransformStamped(child_frame_id=odometry.child_frame_id)
+    stamped.header.stamp, stamped.header.frame_id = stamp, odometry.header.frame_id
     position, place = odometry.pose.pose.position, stamped.transform.translation
     place.x, place.y, place.z = position.x, position.y, position.z
     stamped.transform.rotation = odometry.pose.pose.orientation
@@ -165,7 +180,8 @@ def _pwm_chip(root: Path) -> Path:
 
 
 def main() -> None:
-    """Run the node."""
+    """Run the node, which stands for hardware that no busy computer slows down."""
+    raise_priority(CAMERA_LEVEL)
     ros.run(SimCarNode)
 
 

@@ -85,4 +85,4 @@ class WorldServices:
         yaw_rad = 2.0 * math.atan2(pose.orientation.z, pose.orientation.w)
         values = (pose.position.x, pose.position.y, yaw_rad)
         if all(math.isfinite(value) for value in values):
-            self._car.simulator.set_pose(0, *values)
+            self._car.set_pose(*values)
