@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,16 +14,20 @@ from car.errors import Sim2RaceError
 from car.files import write_atomically
 from car.json_file import read_json_object
 from car.policy_metadata import PolicyMetadata
+from sim.driving import OBSERVATION_KEY
 from sim.sb3_adapter import SimVecEnv
-from sim.simulator import Simulator
+from sim.simulator import SimConfig, Simulator
 from sim.track import load_track
 from training import provenance
 from training.config_file import config_from_data, config_to_data
 from training.export import ExportProof, export_policy
 from training.learner import Learner
 from training.networks import network_spec
+from training.own_files import copy_files, school_with_copies, with_copies
 from training.run_folder import RunFolder
+from training.school import School, school_named, school_text
 from training.snapshots import load_snapshot
+from training.teacher import Teacher
 from training.train_config import TrainConfig
 
 PROOF_CARS = 8
@@ -31,6 +36,8 @@ PROOF_CARS = 8
 
 def open_run(config: TrainConfig) -> tuple[RunFolder, TrainConfig]:
     """Return a new run's folder and configuration, or those of the run to go on with.
+
+    The configuration names the run's own copies of the files that settings name.
 
     Raises:
         Sim2RaceError: there is no such run, a name does not exist, or options were given that a resumed run
@@ -42,26 +49,90 @@ def open_run(config: TrainConfig) -> tuple[RunFolder, TrainConfig]:
                 f"--resume takes all settings from {config.resume / 'config.json'}; leave out other options."
             )
         folder = RunFolder.open(config.resume)
-        return folder, load_config(folder)
+        return folder, with_copies(load_config(folder), folder)
     network_spec(config.network)
     actions = default_action_space() if config.actions is None else load_model_metadata(config.actions)
     # A name that does not exist must fail before a folder is made for it.
-    Simulator(config.sim, n_cars=1, seed=0)
+    school = school_named(config.school)
+    for stage in school.stages:
+        Simulator(stage.world(config.sim), n_cars=1, seed=0)
+    if config.held_out_laps:
+        for track in config.held_out_tracks:
+            load_track(track)
+    start = None if config.start_from is None else _checked_start(config)
     folder = RunFolder.create(config.runs, config.name, config_to_data(config))
+    write_atomically(folder.school_path, school_text(school))
     write_atomically(folder.actions_path, json.dumps(to_model_metadata(actions), indent=2) + "\n")
-    return folder, config
+    copy_files(config, school, folder)
+    if start is not None:
+        write_atomically(folder.start_path, start.read_bytes())
+    return folder, with_copies(config, folder)
 
 
 def load_config(folder: RunFolder) -> TrainConfig:
-    """Read the configuration that a run was begun with."""
+    """Read the configuration that a run was begun with, as it was typed."""
     data = read_json_object(folder.config_path)
     return config_from_data(TrainConfig, data, where=str(folder.config_path))
 
 
-def build_learner(config: TrainConfig, actions: ActionSpace) -> Learner:
-    """Build the cars and the learner that drives them."""
-    env = SimVecEnv(config.sim, config.ppo.cars, config.seed, action_space=actions, frames=config.frames)
-    return Learner(env, network=config.network, config=config.ppo, seed=config.seed)
+def load_school(folder: RunFolder) -> School:
+    """Read the stages that a run was begun with, its own copies in place of track files."""
+    return school_with_copies(school_named(str(folder.school_path)), folder)
+
+
+def start_snapshot(config: TrainConfig, folder: RunFolder) -> Path:
+    """Return the snapshot whose weights a run begins with: its own copy, or the other run's before copies.
+
+    Raises:
+        Sim2RaceError: there is neither.
+    """
+    if folder.start_path.is_file() or config.start_from is None:
+        return folder.start_path
+    return RunFolder.open(config.start_from).find_snapshot("best")
+
+
+def _checked_start(config: TrainConfig) -> Path:
+    """Return the snapshot to begin with; refuse a policy that sees or is something else.
+
+    Raises:
+        Sim2RaceError: the other run does not exist or has no snapshot, or differs in what must be equal.
+    """
+    assert config.start_from is not None
+    source = RunFolder.open(config.start_from)
+    other = load_config(source)
+    for name in ("network", "frames", "history", "critic"):
+        if getattr(other, name) != getattr(config, name):
+            raise Sim2RaceError(
+                f"{config.start_from} has {name} {getattr(other, name)!r}; this run wants "
+                f"{getattr(config, name)!r}: they must be equal to go on from its weights."
+            )
+    return source.find_snapshot("best")
+
+
+def build_cars(config: TrainConfig, actions: ActionSpace, sim: SimConfig, seed: int) -> SimVecEnv:
+    """Build the cars of a run in a world of its school."""
+    return SimVecEnv(
+        sim,
+        config.ppo.cars,
+        seed,
+        action_space=actions,
+        frames=config.frames,
+        history=config.history,
+        truth=config.critic == "truth",
+    )
+
+
+def build_learner(config: TrainConfig, actions: ActionSpace, teacher: Teacher | None = None) -> Learner:
+    """Build the learner, and cars in the run's own world."""
+    env = build_cars(config, actions, config.sim, config.seed)
+    return Learner(
+        env,
+        network=config.network,
+        config=config.ppo,
+        seed=config.seed,
+        teacher=teacher,
+        sky_mask_rows=config.sky_mask_rows,
+    )
 
 
 def export_snapshot(folder: RunFolder, snapshot: str, path: Path) -> ExportProof:
@@ -73,25 +144,30 @@ def export_snapshot(folder: RunFolder, snapshot: str, path: Path) -> ExportProof
     file = folder.find_snapshot(snapshot)
     config = load_config(folder)
     actions = load_model_metadata(folder.actions_path)
+    own = with_copies(config, folder)
     ppo = replace(config.ppo, cars=PROOF_CARS, rollout_steps=1, batch_size=PROOF_CARS)
-    learner = build_learner(replace(config, ppo=ppo), actions)
+    learner = build_learner(replace(own, ppo=ppo), actions)
     state = load_snapshot(file, learner, for_training=False)
     assert learner.env is not None
-    metadata = policy_metadata(config, actions, state.steps)
-    return export_policy(
-        learner.policy, path, metadata=metadata, observations=np.asarray(learner.env.reset())
-    )
+    first = learner.env.reset()
+    pictures = np.asarray(first[OBSERVATION_KEY] if isinstance(first, dict) else first)
+    tracks = load_school(folder).all_tracks(own.sim)
+    metadata = policy_metadata(config, actions, state.steps, tracks=tracks)
+    return export_policy(learner.policy, path, metadata=metadata, observations=pictures)
 
 
-def policy_metadata(config: TrainConfig, actions: ActionSpace, steps: int) -> PolicyMetadata:
-    """Return what a policy of this run says about itself."""
+def policy_metadata(
+    config: TrainConfig, actions: ActionSpace, steps: int, *, tracks: Iterable[str]
+) -> PolicyMetadata:
+    """Return what a policy of this run says about itself; `tracks` are those of its whole school."""
     return PolicyMetadata(
         name=config.name,
         action_space=actions,
         network=config.network,
         frames=config.frames,
+        history=config.history,
         seed=config.seed,
-        tracks=tuple(load_track(track).name for track in config.sim.tracks),
+        tracks=tuple(load_track(track).name for track in tracks),
         steps=steps,
         git_revision=provenance.git_revision(),
         trained_at=provenance.now(),

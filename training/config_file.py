@@ -1,7 +1,8 @@
 """Configuration dataclasses to JSON and back, so that a run can be resumed exactly as it was begun.
 
 Reading is strict: a key too many, too few or of the wrong type is an error that says where, never a silent
-default.
+default. Only a setting marked `LATER` may be missing: the file is older than it, and its default means what
+there was before.
 """
 
 from __future__ import annotations
@@ -17,15 +18,28 @@ from car.errors import BadFileError
 
 T = TypeVar("T")
 
+LATER = {"later": True}
+"""Metadata of a dataclass field that came after runs had been written without it."""
 
-def config_to_data(config: object) -> Any:
-    """Turn a configuration into data that `json` can write."""
+
+def config_to_data(config: object, *, as_before: bool = False) -> Any:
+    """Turn a configuration into data that `json` can write.
+
+    Args:
+        config: a dataclass, or a value in one.
+        as_before: leave out the settings marked `LATER` that have their default, as an older file does.
+    """
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        fields = [
+            field
+            for field in dataclasses.fields(config)
+            if not (as_before and field.metadata == LATER and getattr(config, field.name) == field.default)
+        ]
         return {
-            field.name: config_to_data(getattr(config, field.name)) for field in dataclasses.fields(config)
+            field.name: config_to_data(getattr(config, field.name), as_before=as_before) for field in fields
         }
     if isinstance(config, tuple | list):
-        return [config_to_data(item) for item in config]
+        return [config_to_data(item, as_before=as_before) for item in config]
     return str(config) if isinstance(config, Path) else config
 
 
@@ -69,10 +83,11 @@ def _build(kind: Any, data: Any, where: str) -> Any:
 
 
 def _build_dataclass(kind: Any, data: Any, where: str) -> Any:
-    """Build a dataclass from a mapping with exactly its fields."""
+    """Build a dataclass from a mapping with exactly its fields, but for those that came later."""
     if not isinstance(data, Mapping):
         raise BadFileError(f"{where} is {data!r}; expected an object.")
-    names = [field.name for field in dataclasses.fields(kind)]
+    fields = dataclasses.fields(kind)
+    names = [field.name for field in fields if field.name in data or field.metadata != LATER]
     odd = sorted(set(names) ^ set(data))
     if odd:
         problem = "is missing" if odd[0] in names else "is not a setting"

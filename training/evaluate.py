@@ -1,4 +1,4 @@
-"""`sim2race evaluate`: a `policy.onnx` drives laps in the simulator, greedily as on the car, into a table."""
+"""`sim2race evaluate`: a `policy.onnx` drives laps in the simulator, as on the car unless told otherwise."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from car.action_space import DiscreteActionSpace
 from car.errors import Sim2RaceError
 from car.files import write_atomically
+from car.models import BUNDLED_POLICY
 from car.policy import Policy
+from sim.choice import TITLES, Choice, Drive
+from sim.driving import HISTORY_KEY, OBSERVATION_KEY, Observations
 from sim.race import RULES
 from sim.simulator import SimConfig
 from sim.track import DIRECTIONS
@@ -28,8 +30,8 @@ from training.races import RaceResult, drive_races, race_table
 class EvaluateConfig:
     """Drive laps with a policy.onnx and print how it went."""
 
-    policy: Path
-    """The policy.onnx to drive with."""
+    policy: Path = BUNDLED_POLICY
+    """The policy.onnx to drive with; the one that comes with sim2race unless given."""
     track: tuple[str, ...] = ("forever-raceway",)
     """Built-in tracks or paths of .npy route files."""
     direction: Literal["both", "counter-clockwise", "clockwise"] = "both"
@@ -37,9 +39,9 @@ class EvaluateConfig:
     laps: int = 10
     """Attempts per track and direction; each has surroundings and a car of its own."""
     noise: str = "high"
-    """Visual noise: none, low or high."""
+    """Visual noise: none, low, high, or unseen, which training never draws."""
     vehicle: str = "real-car"
-    """Vehicle preset."""
+    """Vehicle preset: real-car, real-car-uncalibrated, aws-v4, aws-v5 or ideal."""
     vary_vehicle: bool = True
     """Draw every attempt's car within the preset's spread."""
     starts: Literal["line", "round-robin"] = "line"
@@ -50,6 +52,9 @@ class EvaluateConfig:
     """A slower lap counts as not completed."""
     seed: int = 7
     """Seed of surroundings and cars."""
+    drive: Drive = "most-probable"
+    """What is driven of a discrete policy's output: the most probable command, as the car does, the expected
+    one (means of angle and speed by probability), or one that is drawn by the seed, as in training."""
     rules: Literal["laps", "reference", "deepracer-for-cloud"] = "laps"
     """Single laps, each by a car of its own; or a race of so many laps on end, with these penalties."""
     json: Path | None = None
@@ -64,7 +69,7 @@ def run(config: EvaluateConfig) -> int:
     console = Console()
     if config.rules == "laps":
         evaluation = evaluate_policy(policy, config)
-        title = f"{policy.metadata.name}: greedy laps, noise {config.noise}"
+        title = f"{policy.metadata.name}: {TITLES[config.drive]}, noise {config.noise}"
         console.print(evaluation_table(evaluation, title=title))
         figures = evaluation.to_data()
     else:
@@ -82,6 +87,7 @@ def run(config: EvaluateConfig) -> int:
             "vehicle": config.vehicle,
             "seed": config.seed,
             "starts": config.starts,
+            "drive": config.drive,
             "rules": config.rules,
             **figures,
         }
@@ -94,13 +100,15 @@ def evaluate_policy(policy: Policy, config: EvaluateConfig) -> Evaluation:
     """Drive the laps that `config` asks for.
 
     Raises:
-        Sim2RaceError: a track, preset or noise level does not exist, or the policy wants more than pictures.
+        Sim2RaceError: a track, preset or noise level does not exist, or the policy cannot be driven so.
     """
+    choice = Choice(policy.action_space, config.drive, seed=config.seed)
     return evaluate(
-        greedy(policy),
+        driver(policy, choice),
         world(policy, config),
-        action_space=policy.action_space,
+        action_space=choice.space,
         frames=policy.frames,
+        history=policy.history,
         laps=config.laps,
         seed=config.seed,
         starts=config.starts,
@@ -116,27 +124,21 @@ def race_policy(policy: Policy, config: EvaluateConfig) -> list[RaceResult]:
     """
     if config.starts != "line":
         raise Sim2RaceError(f"A race starts on the line; starts is {config.starts!r}, expected 'line'.")
+    choice = Choice(policy.action_space, config.drive, seed=config.seed)
     return drive_races(
-        greedy(policy),
+        driver(policy, choice),
         world(policy, config),
         replace(RULES[config.rules], trials=config.laps),
-        action_space=policy.action_space,
+        action_space=choice.space,
         frames=policy.frames,
+        history=policy.history,
         seed=config.seed,
         trace=config.trace,
     )
 
 
 def world(policy: Policy, config: EvaluateConfig) -> SimConfig:
-    """Return the world that `config` asks for, seen through the policy's camera.
-
-    Raises:
-        Sim2RaceError: the policy wants more than pictures.
-    """
-    if policy.history:
-        raise Sim2RaceError(
-            f"{policy.path} wants the last {policy.history} commands; the simulator only gives pictures."
-        )
+    """Return the world that `config` asks for, seen through the policy's camera."""
     return SimConfig(
         tracks=config.track,
         directions=DIRECTIONS if config.direction == "both" else (config.direction,),
@@ -149,15 +151,16 @@ def world(policy: Policy, config: EvaluateConfig) -> SimConfig:
     )
 
 
-def greedy(policy: Policy) -> Act:
+def driver(policy: Policy, choice: Choice) -> Act:
     """Return the function that decides for every car as the car's inference does, one frame at a time."""
-    space = policy.action_space
 
-    def act(observations: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-        outputs = [policy.act(observation) for observation in observations]
-        if isinstance(space, DiscreteActionSpace):
-            return np.array([space.choose(output) for output in outputs], np.int64)
-        return np.stack(outputs)
+    def act(observations: Observations) -> npt.NDArray[Any]:
+        if isinstance(observations, dict):
+            pairs = zip(observations[OBSERVATION_KEY], observations[HISTORY_KEY], strict=True)
+            outputs = [policy.act(pictures, history) for pictures, history in pairs]
+        else:
+            outputs = [policy.act(pictures) for pictures in observations]
+        return choice.actions(np.stack(outputs))
 
     return act
 

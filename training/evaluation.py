@@ -1,7 +1,8 @@
 """Greedy driving, measured: a batch of cars, one lap each, decided as on the car.
 
-The same function judges a network in training and a finished `policy.onnx`. It takes the most probable
-action, never a dice, because that is how the car drives, and the two can differ by half of all laps.
+The same function judges a network in training and a finished `policy.onnx`. It is given the most probable
+action, never a dice, because that is how the car drives, and the two can differ by half of all laps; a
+finished policy can be driven otherwise to measure that (`sim.choice`).
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from car.action_space import ActionSpace, DiscreteActionSpace
+from car.action_space import ActionSpace
 from car.errors import Sim2RaceError
+from sim.driving import DrivingBatch, Observations, observations_of
 from sim.motion import IN_PROGRESS, LAP_COMPLETE, OFF_TRACK, STATUSES
 from sim.simulator import SimConfig, Simulator
 from sim.trace import TraceRecorder
 from sim.track import Track
 
-Act = Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
-"""From observations (N, K, 120, 160) to numbers of actions (N,), or to values in -1..1 (N, 2)."""
+Act = Callable[[Observations], npt.NDArray[Any]]
+"""From the observations of N cars to numbers of actions (N,), or to values in -1..1 (N, 2)."""
 
 STRAIGHT_CURVATURE_1PM = 0.25
 STRAIGHT_LENGTH_M = 1.0
@@ -139,6 +141,8 @@ def evaluate(
     frames: int,
     laps: int,
     seed: int,
+    history: int = 0,
+    truth: bool = False,
     starts: Literal["line", "round-robin"] = "line",
     trace: Path | None = None,
 ) -> Evaluation:
@@ -148,9 +152,11 @@ def evaluate(
         act: decides; called with the observations of the cars that still drive.
         sim: tracks, directions, noise and vehicle; every car starts at rest.
         action_space: what the actions mean.
-        frames: pictures stacked in an observation.
+        frames: pictures stacked in an observation; 0 for a driver that goes by the ground truth.
         laps: attempts per track and direction.
         seed: of everything random.
+        history: last commands in an observation.
+        truth: whether the ground truth is part of an observation.
         starts: all on the start line, or spread evenly around the track.
         trace: folder to write every step to, see `sim.trace`.
 
@@ -160,30 +166,44 @@ def evaluate(
     routes = len(sim.tracks) * len(sim.directions)
     if laps < 1 or routes < 1:
         raise Sim2RaceError(f"Nothing to evaluate: {laps} laps on {routes} tracks and directions.")
-    simulator = Simulator(replace(sim, start="line"), n_cars=laps * routes, seed=seed)
+    batch = DrivingBatch(
+        replace(sim, start="line"),
+        n_cars=laps * routes,
+        seed=seed,
+        action_space=action_space,
+        frames=frames,
+        history=history,
+        truth=truth,
+    )
+    simulator = batch.simulator
     if starts == "round-robin":
         _spread(simulator, laps, routes)
-    recorder = _Recorder(simulator)
+        batch.look_afresh()
     tracer = TraceRecorder(simulator) if trace is not None else None
+    recorder = _drive_to_the_end(batch, act, tracer)
+    if tracer is not None and trace is not None:
+        tracer.write(trace)
+    return Evaluation(tuple(recorder.lap(car) for car in range(simulator.n_cars)))
+
+
+def _drive_to_the_end(batch: DrivingBatch, act: Act, tracer: TraceRecorder | None) -> _Recorder:
+    """Drive every car until its attempt is over, and return what was recorded."""
+    simulator = batch.simulator
+    recorder = _Recorder(simulator)
     active = np.arange(simulator.n_cars)
-    observations = np.repeat(simulator.look()[:, None], frames, axis=1)
     commands = np.zeros((simulator.n_cars, 2), np.float32)
     while len(active):
-        actions = act(observations[active])
-        commands[active] = _commands(action_space, actions)
-        simulator.step(commands)
+        actions = act(observations_of(batch.observations, active))
+        commands[active] = batch.commands(actions)
+        batch.drive(commands)
         if tracer is not None:
             tracer.record(active, actions)
         recorder.record(active, commands)
         finished = simulator.places["status"][active] != IN_PROGRESS
         commands[active[finished]] = 0.0
         active = active[~finished]
-        if len(active):
-            pictures = simulator.look(active)[:, None]
-            observations[active] = np.concatenate([observations[active][:, 1:], pictures], axis=1)
-    if tracer is not None and trace is not None:
-        tracer.write(trace)
-    return Evaluation(tuple(recorder.lap(car) for car in range(simulator.n_cars)))
+        batch.observe(active)
+    return recorder
 
 
 class _Recorder:
@@ -251,14 +271,6 @@ def weave(arc_m: Array, lateral_m: Array, stretches: Sequence[tuple[float, float
             line = np.polyfit(arc_m[on_it], lateral_m[on_it], 1)
             residuals.append(lateral_m[on_it] - np.polyval(line, arc_m[on_it]))
     return float(np.sqrt(np.mean(np.concatenate(residuals) ** 2))) if residuals else None
-
-
-def _commands(action_space: ActionSpace, actions: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return what actions mean, (N, 2): steering in rad, speed in m/s."""
-    if isinstance(action_space, DiscreteActionSpace):
-        chosen: npt.NDArray[np.float32] = action_space.table()[actions]
-        return chosen
-    return action_space.scale(actions)
 
 
 def _spread(simulator: Simulator, laps: int, routes: int) -> None:

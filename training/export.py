@@ -24,7 +24,8 @@ from car.errors import Sim2RaceError
 from car.files import atomic_path
 from car.policy import Policy
 from car.policy_metadata import METADATA_KEY, PolicyMetadata
-from training.networks import HISTORY_KEY, OBSERVATION_KEY, CameraFeatures
+from sim.driving import HISTORY_KEY, OBSERVATION_KEY
+from training.networks import CameraFeatures, frames_space
 from training.onnx_graph import PolicyWeights, build_policy_model
 
 TOLERANCE = 1e-5
@@ -130,14 +131,15 @@ def policy_weights(policy: ActorCriticPolicy) -> PolicyWeights:
     """Take the actor's numbers out of a policy trained on `CameraFeatures`."""
     features = policy.pi_features_extractor
     assert isinstance(features, CameraFeatures)
-    frames_space = _frames_space(policy)
+    frames = frames_space(policy.observation_space)
     split = int(np.prod(features.map_shape))
     dense = _numbers(features.dense.weight)
     return PolicyWeights(
-        frames=frames_space.shape[0],
-        height=frames_space.shape[1],
-        width=frames_space.shape[2],
+        frames=frames.shape[0],
+        height=frames.shape[1],
+        width=frames.shape[2],
         pool=features.pool,
+        masked_rows=features.masked_rows,
         convolutions=tuple(
             (_numbers(layer.weight), _numbers(layer.bias), layer.stride[0])
             for layer in features.convolutions
@@ -207,14 +209,6 @@ def _explain_with_autograd(
         "uncancelled": (gradient.abs().mean(dim=(2, 3), keepdim=True) * activations).sum(dim=1),
     }
     return {name: output.detach().numpy() for name, output in outputs.items()}
-
-
-def _frames_space(policy: ActorCriticPolicy) -> spaces.Box:
-    """Return the space of the frames, whether or not commands go beside them."""
-    space = policy.observation_space
-    frames = space[OBSERVATION_KEY] if isinstance(space, spaces.Dict) else space
-    assert isinstance(frames, spaces.Box)
-    return frames
 
 
 def _proof_frames(

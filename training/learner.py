@@ -20,11 +20,15 @@ from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
-from training.networks import CameraFeatures, CameraPolicy, network_spec
+from sim.driving import Observations
+from training.losses import Samples, judge, ppo_losses, teacher_loss
+from training.networks import CameraFeatures, CameraPolicy, has_truth, network_spec
 from training.ppo_config import PpoConfig
+from training.teacher import Teacher
 
 EPISODE_WINDOW = 100
 """Episodes that the exploring figures are averaged over."""
@@ -65,6 +69,8 @@ class UpdateReport:
     """Weight of the entropy in the loss of this update."""
     learning_rate: float
     """Step size of this update."""
+    clip_range: float
+    """How far this update could move an action's probability, as a ratio."""
     policy_loss: float
     """Clipped surrogate loss."""
     value_loss: float
@@ -75,6 +81,10 @@ class UpdateReport:
     """Share of samples whose ratio was clipped."""
     explained_variance: float
     """How much of the returns' variance the critic explains, up to 1."""
+    teacher_share: float
+    """How much of the lesson was the teacher's, 1 to 0."""
+    teacher_kl: float
+    """Divergence of the policy from the teacher in nats; 0 without a lesson."""
 
     @property
     def steps_per_second(self) -> float:
@@ -120,16 +130,32 @@ class _NoCallback(BaseCallback):
 class Learner(PPO):
     """PPO over a vector of simulated cars, advanced one rollout and update at a time."""
 
-    def __init__(self, env: VecEnv, *, network: str, config: PpoConfig, seed: int) -> None:
+    def __init__(
+        self,
+        env: VecEnv,
+        *,
+        network: str,
+        config: PpoConfig,
+        seed: int,
+        teacher: Teacher | None = None,
+        sky_mask_rows: int = 0,
+    ) -> None:
         """Build the policy, its optimiser and the rollout buffer.
 
         Args:
-            env: the cars; their number is part of the rollout size.
+            env: the cars; their number is part of the rollout size. Where their observations hold the ground
+                truth, the critic sees that, and the actor only the rest.
             network: a name in `training.networks.NETWORKS`.
             config: the settings.
             seed: of weights, actions and minibatches.
+            teacher: whose choices the policy learns from as far as `advance` says; wants the ground truth.
+            sky_mask_rows: rows of the picture, from the top, that the policy does not see.
         """
         spec = network_spec(network)
+        clip_end = config.clip_range if config.clip_range_end is None else config.clip_range_end
+        self.teacher = teacher
+        self.teacher_share = 0.0
+        self.lesson: dict[str, float] = {}
         super().__init__(
             policy=CameraPolicy,
             env=env,
@@ -139,15 +165,15 @@ class Learner(PPO):
             n_epochs=config.epochs,
             gamma=config.discount,
             gae_lambda=config.gae_lambda,
-            clip_range=config.clip_range,
+            clip_range=_linear(config.clip_range, clip_end),
             ent_coef=config.entropy_weight,
             vf_coef=config.value_weight,
             max_grad_norm=config.max_gradient_norm,
             stats_window_size=EPISODE_WINDOW,
             policy_kwargs={
                 "features_extractor_class": CameraFeatures,
-                "features_extractor_kwargs": {"network": network},
-                "share_features_extractor": spec.shared_trunk,
+                "features_extractor_kwargs": {"network": network, "sky_mask_rows": sky_mask_rows},
+                "share_features_extractor": spec.shared_trunk and not has_truth(env.observation_space),
                 "net_arch": [],
                 "normalize_images": False,
             },
@@ -169,31 +195,71 @@ class Learner(PPO):
             total_timesteps=0, callback=_NoCallback(), reset_num_timesteps=False
         )
 
-    def advance(self, progress: float) -> UpdateReport:
+    def advance(self, progress: float, *, teacher_share: float = 0.0) -> UpdateReport:
         """Drive one rollout and learn from it.
 
         Args:
             progress: how much of the training is over, 0 to 1: position in the schedules.
+            teacher_share: how much of the lesson is the teacher's, 0 to 1; the rest is PPO's.
         """
         assert self.env is not None
         started = time.perf_counter()
         self.collect_rollouts(self.env, self._callback, self.rollout_buffer, n_rollout_steps=self.n_steps)
         driven = time.perf_counter()
         self._current_progress_remaining = 1.0 - progress
+        self.teacher_share = teacher_share if self.teacher is not None else 0.0
         self.train()
         learned = time.perf_counter()
         report = self._report(rollout_s=driven - started, update_s=learned - driven)
         self.ent_coef = self.entropy_control.update(report.entropy, progress)
         return report
 
-    def act_greedily(self, observations: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+    def train(self) -> None:
+        """Learn from the rollout: as stable-baselines3 does, with the teacher's share of the lesson."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        figures: list[tuple[float, ...]] = []
+        for _ in range(self.n_epochs):
+            figures += [self._learn_from(data) for data in self.rollout_buffer.get(self.batch_size)]
+        names = ("policy_loss", "value_loss", "entropy", "kl", "clip_share", "teacher_kl")
+        self.lesson = dict(zip(names, np.mean(figures, axis=0).tolist(), strict=True))
+        buffer = self.rollout_buffer
+        explained = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
+        self.lesson["explained_variance"] = float(explained)
+
+    def _learn_from(self, data: Samples) -> tuple[float, ...]:
+        """Take one gradient step and return its figures, in the order that `train` names them."""
+        assert isinstance(self.policy, CameraPolicy)
+        distribution, values = judge(self.policy, data.observations)
+        losses = ppo_losses(distribution, values, data, clip_range=self.clip_range_now)
+        own = losses.policy - self.ent_coef * losses.entropy
+        loss = self.vf_coef * losses.value + (1.0 - self.teacher_share) * own
+        divergence = torch.zeros(())
+        if self.teacher is not None and self.teacher_share > 0.0:
+            assert isinstance(data.observations, dict)
+            divergence = teacher_loss(self.teacher.distribution(data.observations), distribution)
+            loss = loss + self.teacher_share * divergence
+        self.policy.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+        self.policy.optimizer.step()
+        return (
+            losses.policy.item(),
+            losses.value.item(),
+            losses.entropy.item(),
+            losses.divergence,
+            losses.clip_share,
+            divergence.item(),
+        )
+
+    def act_greedily(self, observations: Observations) -> npt.NDArray[Any]:
         """Return what the exported policy would do: (N,) most probable actions, or (N, 2) clipped means.
 
         Args:
-            observations: (N, K, H, W).
+            observations: (N, K, H, W), or a dict with that under "observation" and more beside it.
         """
         with torch.no_grad():
-            features = self.policy.pi_features_extractor(torch.from_numpy(observations))
+            features = self.policy.pi_features_extractor(obs_as_tensor(observations, self.device))
             outputs: Tensor = self.action_head(features)
         discrete = isinstance(self.action_space, spaces.Discrete)
         array: npt.NDArray[Any] = (outputs.argmax(dim=1) if discrete else outputs.clamp(-1.0, 1.0)).numpy()
@@ -207,6 +273,12 @@ class Learner(PPO):
         return head
 
     @property
+    def clip_range_now(self) -> float:
+        """How far the update at the present place in the schedules may move an action's probability."""
+        assert callable(self.clip_range)
+        return float(self.clip_range(self._current_progress_remaining))
+
+    @property
     def is_finite(self) -> bool:
         """Whether every number of the policy is finite."""
         return all(bool(torch.isfinite(parameter).all()) for parameter in self.policy.parameters())
@@ -215,7 +287,7 @@ class Learner(PPO):
         """Gather the figures of the update that just ended."""
         episodes = list(self.ep_info_buffer or ())
         laps = [episode for episode in episodes if episode["lap"]]
-        logged = self.logger.name_to_value
+        lesson = self.lesson
 
         def mean(key: str) -> float:
             return sum(float(episode[key]) for episode in episodes) / max(len(episodes), 1)
@@ -231,14 +303,17 @@ class Learner(PPO):
             progress=mean("progress"),
             lap_share=mean("lap"),
             lap_time_s=sum(float(lap["lap_time_s"]) for lap in laps) / max(len(laps), 1),
-            entropy=-float(logged["train/entropy_loss"]),
+            entropy=lesson["entropy"],
             entropy_weight=float(self.ent_coef),
             learning_rate=float(self.policy.optimizer.param_groups[0]["lr"]),
-            policy_loss=float(logged["train/policy_gradient_loss"]),
-            value_loss=float(logged["train/value_loss"]),
-            kl=float(logged["train/approx_kl"]),
-            clip_share=float(logged["train/clip_fraction"]),
-            explained_variance=float(logged["train/explained_variance"]),
+            clip_range=self.clip_range_now,
+            policy_loss=lesson["policy_loss"],
+            value_loss=lesson["value_loss"],
+            kl=lesson["kl"],
+            clip_share=lesson["clip_share"],
+            explained_variance=lesson["explained_variance"],
+            teacher_share=self.teacher_share,
+            teacher_kl=lesson["teacher_kl"],
         )
 
 

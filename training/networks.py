@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import gymnasium
+import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
@@ -19,12 +20,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from car.errors import unknown_name
-
-OBSERVATION_KEY = "observation"
-"""Name of the frames in a Dict observation and of the input in `policy.onnx`."""
-
-HISTORY_KEY = "history"
-"""Name of the last commands in a Dict observation and of the input in `policy.onnx`."""
+from sim.driving import HISTORY_KEY, OBSERVATION_KEY, TRUTH_KEY
 
 
 @dataclass(frozen=True)
@@ -63,6 +59,20 @@ NETWORKS: dict[str, NetworkSpec] = {
         dense=512,
         shared_trunk=False,
     ),
+    # DeepRacer's DEEP_CONVOLUTIONAL_NETWORK. Its fifth layer is dense over the channels of every place by
+    # itself, which is a convolution of one pixel.
+    "deep": NetworkSpec(
+        pool=1,
+        convolutions=(
+            Convolution(32, 5, 2),
+            Convolution(32, 3, 1),
+            Convolution(64, 3, 2),
+            Convolution(64, 3, 1),
+            Convolution(64, 1, 1),
+        ),
+        dense=512,
+        shared_trunk=False,
+    ),
 }
 
 
@@ -80,23 +90,29 @@ def network_spec(name: str) -> NetworkSpec:
 class CameraFeatures(BaseFeaturesExtractor):
     """Features of a stack of camera frames and, where the observation has them, of the last commands."""
 
-    def __init__(self, observation_space: gymnasium.Space[Any], *, network: str) -> None:
+    def __init__(
+        self, observation_space: gymnasium.Space[Any], *, network: str, sky_mask_rows: int = 0
+    ) -> None:
         """Build the layers of the network called `network`.
 
         Args:
-            observation_space: Box uint8 (K, H, W), or a Dict of it under "observation" with a
-                Box float32 (M, 2) under "history".
+            observation_space: Box uint8 (K, H, W), or a Dict of it under "observation", perhaps with a
+                Box float32 (M, 2) under "history"; other keys are not for the actor.
             network: a name in `NETWORKS`.
+            sky_mask_rows: rows of the picture, from the top, that are black to the network; rounded down to
+                whole squares of its pool.
 
         Raises:
             UnknownNameError: there is no network of that name.
         """
         spec = network_spec(network)
         super().__init__(observation_space, features_dim=spec.dense)
-        frames_space, history_size = _frames_and_history(observation_space)
+        self.masked_rows = sky_mask_rows // spec.pool
+        """Rows behind the pool that are black."""
+        frames, history_size = frames_space(observation_space), _history_size(observation_space)
         self.pool = spec.pool
         layers: list[nn.Module] = []
-        channels = frames_space.shape[0]
+        channels = frames.shape[0]
         for convolution in spec.convolutions:
             layers += [
                 nn.Conv2d(channels, convolution.filters, convolution.kernel, convolution.stride),
@@ -105,7 +121,7 @@ class CameraFeatures(BaseFeaturesExtractor):
             channels = convolution.filters
         self.convolutions = nn.Sequential(*layers)
         with torch.no_grad():
-            last_map = self.activations(torch.zeros(1, *frames_space.shape))
+            last_map = self.activations(torch.zeros(1, *frames.shape))
         self.map_shape: tuple[int, int, int] = (last_map.shape[1], last_map.shape[2], last_map.shape[3])
         """Channels, height and width of the last activations: the resolution of the heat map."""
         self.dense = nn.Linear(last_map.numel() + history_size, spec.dense)
@@ -118,7 +134,12 @@ class CameraFeatures(BaseFeaturesExtractor):
         Args:
             frames: (N, K, H, W) with values 0 to 255 of any number type; uint8 is fastest.
         """
-        activations: Tensor = self.convolutions(_average_pool(frames, self.pool) / 255.0)
+        brightness = _average_pool(frames, self.pool) / 255.0
+        if self.masked_rows:
+            brightness = nn.functional.pad(
+                brightness[..., self.masked_rows :, :], (0, 0, self.masked_rows, 0)
+            )
+        activations: Tensor = self.convolutions(brightness)
         return activations
 
     def features(self, activations: Tensor, history: Tensor | None = None) -> Tensor:
@@ -134,15 +155,41 @@ class CameraFeatures(BaseFeaturesExtractor):
         with torch.autocast("cpu", torch.bfloat16, enabled=fast):
             if isinstance(observations, dict):
                 activations = self.activations(observations[OBSERVATION_KEY])
-                return self.features(activations, observations[HISTORY_KEY]).float()
+                return self.features(activations, observations.get(HISTORY_KEY)).float()
             return self.features(self.activations(observations)).float()
+
+
+class TruthFeatures(BaseFeaturesExtractor):
+    """Features of the simulator's ground truth, for a critic that knows more than the actor sees."""
+
+    def __init__(self, observation_space: gymnasium.Space[Any], *, features_dim: int) -> None:
+        """Build two layers on the Box float32 (T,) under "truth" of a Dict space."""
+        super().__init__(observation_space, features_dim)
+        assert isinstance(observation_space, spaces.Dict)
+        size = int(np.prod(observation_space[TRUTH_KEY].shape or ()))
+        self.layers = nn.Sequential(
+            nn.Linear(size, features_dim), nn.Tanh(), nn.Linear(features_dim, features_dim), nn.Tanh()
+        )
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        """Return the features (N, D) of a batch of observations."""
+        features: Tensor = self.layers(observations[TRUTH_KEY])
+        return features
 
 
 class CameraPolicy(ActorCriticPolicy):
     """stable-baselines3's policy, which hands its networks the frames as they are.
 
-    It would turn them to float before the network pools them: a third of the time of an update.
+    It would turn them to float before the network pools them: a third of the time of an update. Where the
+    observation holds the ground truth, the critic is a network of its own on that.
     """
+
+    def make_features_extractor(self) -> BaseFeaturesExtractor:
+        """Return the actor's extractor when first called, then the critic's where it has its own."""
+        space = self.observation_space
+        if not hasattr(self, "pi_features_extractor") or not has_truth(space):
+            return super().make_features_extractor()
+        return TruthFeatures(space, features_dim=self.features_dim)
 
     def extract_features(  # type: ignore[override] # as in the class above it
         self, obs: Any, features_extractor: BaseFeaturesExtractor | None = None
@@ -153,6 +200,11 @@ class CameraPolicy(ActorCriticPolicy):
         if self.share_features_extractor:
             return cast(Tensor, self.features_extractor(obs))
         return self.pi_features_extractor(obs), self.vf_features_extractor(obs)
+
+    def predict_values(self, obs: Any) -> Tensor:
+        """Return the critic's estimates (N, 1) for a batch of observations."""
+        latent = self.mlp_extractor.forward_critic(self.vf_features_extractor(obs))
+        return cast(Tensor, self.value_net(latent))
 
 
 def _average_pool(frames: Tensor, side: int) -> Tensor:
@@ -168,11 +220,24 @@ def _average_pool(frames: Tensor, side: int) -> Tensor:
     return squares.float() / side**2
 
 
-def _frames_and_history(observation_space: gymnasium.Space[Any]) -> tuple[spaces.Box, int]:
-    """Return the space of the frames, and how many numbers of history go beside them."""
-    if isinstance(observation_space, spaces.Dict):
-        frames, history = observation_space[OBSERVATION_KEY], observation_space[HISTORY_KEY]
-        assert isinstance(frames, spaces.Box) and isinstance(history, spaces.Box)
-        return frames, history.shape[0] * history.shape[1]
-    assert isinstance(observation_space, spaces.Box)
-    return observation_space, 0
+def has_truth(observation_space: gymnasium.Space[Any]) -> bool:
+    """Return whether observations hold the ground truth."""
+    return isinstance(observation_space, spaces.Dict) and TRUTH_KEY in observation_space.spaces
+
+
+def frames_space(observation_space: gymnasium.Space[Any]) -> spaces.Box:
+    """Return the space of the frames, whether or not anything goes beside them."""
+    frames = (
+        observation_space[OBSERVATION_KEY]
+        if isinstance(observation_space, spaces.Dict)
+        else observation_space
+    )
+    assert isinstance(frames, spaces.Box)
+    return frames
+
+
+def _history_size(observation_space: gymnasium.Space[Any]) -> int:
+    """Return how many numbers of history go beside the frames."""
+    if not isinstance(observation_space, spaces.Dict) or HISTORY_KEY not in observation_space.spaces:
+        return 0
+    return int(np.prod(observation_space[HISTORY_KEY].shape or ()))

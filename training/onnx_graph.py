@@ -22,7 +22,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from training.networks import HISTORY_KEY, OBSERVATION_KEY
+from sim.driving import HISTORY_KEY, OBSERVATION_KEY
 
 OPSET = 17
 IR_VERSION = 8
@@ -43,6 +43,8 @@ class PolicyWeights:
     """Columns of a frame."""
     pool: int
     """Side of the average pool; 1 for none."""
+    masked_rows: int
+    """Rows behind the pool, from the top, that are black to the network."""
     convolutions: tuple[tuple[FloatArray, FloatArray, int], ...]
     """Kernel (out, in, k, k), bias (out,) and stride of each convolution."""
     map_shape: tuple[int, int, int]
@@ -137,6 +139,10 @@ def _add_convolutions(graph: _GraphBuilder, weights: PolicyWeights) -> str:
         side = [weights.pool, weights.pool]
         pixels = graph.node("AveragePool", [pixels], "pooled", kernel_shape=side, strides=side)
     layer = graph.node("Div", [pixels, graph.constant("white", np.array(255.0, np.float32))], "brightness")
+    if weights.masked_rows:
+        light = np.ones((1, 1, weights.height // weights.pool, 1), np.float32)
+        light[:, :, : weights.masked_rows] = 0.0
+        layer = graph.node("Mul", [layer, graph.constant("sky.mask", light)], "masked")
     for number, (kernel, bias, stride) in enumerate(weights.convolutions, start=1):
         inputs = [
             layer,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from car.errors import Sim2RaceError
+from training.config_file import LATER
 
 
 def _has_bfloat16() -> bool:
@@ -37,6 +38,8 @@ class PpoConfig:
     """Between one-step (0) and whole-episode (1) advantages."""
     clip_range: float = 0.2
     """How far an update may move an action's probability, as a ratio."""
+    clip_range_end: float | None = field(default=None, metadata=LATER)
+    """The same at the end of all steps, reached in a straight line; as at the beginning unless given."""
     value_weight: float = 0.5
     """Weight of the critic's loss."""
     max_gradient_norm: float = 0.5
@@ -54,9 +57,11 @@ class PpoConfig:
     """Share of all steps after which entropy floor and weight fall in a straight line to 0 at the end."""
 
     def __post_init__(self) -> None:
-        for name in ("cars", "rollout_steps", "batch_size", "epochs", "learning_rate", "max_gradient_norm"):
-            if not getattr(self, name) > 0:
-                raise Sim2RaceError(f"ppo.{name} is {getattr(self, name)}; expected more than 0.")
+        positive = ("cars", "rollout_steps", "batch_size", "epochs", "learning_rate", "max_gradient_norm")
+        for name in (*positive, "clip_range", "clip_range_end"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise Sim2RaceError(f"ppo.{name} is {value}; expected more than 0.")
         for name in ("discount", "gae_lambda", "entropy_release"):
             if not 0 <= getattr(self, name) <= 1:
                 raise Sim2RaceError(f"ppo.{name} is {getattr(self, name)}; expected 0 to 1.")

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from car.action_space import ActionSpace, DiscreteActionSpace
 from car.errors import Sim2RaceError
-from sim.driving import DrivingBatch
+from sim.driving import DrivingBatch, observations_of
 from sim.race import Race, RaceRules
 from sim.race_metrics import Trial, evaluation_metrics
 from sim.simulator import SimConfig
@@ -55,6 +55,7 @@ def drive_races(
     action_space: ActionSpace,
     frames: int,
     seed: int,
+    history: int = 0,
     trace: Path | None = None,
 ) -> list[RaceResult]:
     """Drive one race per track and direction, side by side.
@@ -66,6 +67,7 @@ def drive_races(
         action_space: what the actions mean.
         frames: pictures stacked in an observation.
         seed: of everything random.
+        history: last commands in an observation.
         trace: folder to write every step to, see `sim.trace`.
 
     Raises:
@@ -75,7 +77,12 @@ def drive_races(
     if rules.trials < 1 or routes < 1:
         raise Sim2RaceError(f"Nothing to race: {rules.trials} laps on {routes} tracks and directions.")
     batch = DrivingBatch(
-        replace(sim, start="line"), n_cars=routes, seed=seed, action_space=action_space, frames=frames
+        replace(sim, start="line"),
+        n_cars=routes,
+        seed=seed,
+        action_space=action_space,
+        frames=frames,
+        history=history,
     )
     race = Race(batch.simulator, rules)
     recorder = TraceRecorder(batch.simulator, race) if trace is not None else None
@@ -83,8 +90,10 @@ def drive_races(
     actions: Any = np.zeros(routes, np.int64) if discrete else np.zeros((routes, 2), np.float32)
     while not race.finished.all():
         racing = np.flatnonzero(~race.finished)
-        actions[racing] = act(batch.observations[racing])
-        race.step(batch.commands(actions))
+        actions[racing] = act(observations_of(batch.observations, racing))
+        commands = batch.commands(actions)
+        race.step(commands)
+        batch.remember(commands)
         batch.observe()
         if recorder is not None:
             recorder.record(racing, actions[racing])

@@ -2,7 +2,11 @@
 
 config.json     the resolved configuration, written first
 metrics.jsonl   one line per rollout: figures while exploring, and of the greedy evaluation when there was one
-snapshots/      step-000123456.zip, and .json with its counters to read
+school.json     the stages of the training
+files/          copies of the reward file, the camera's calibration and the track files that the settings name
+start.zip       the weights that it began with, if those of another run
+snapshots/      step-000123456.zip, and .json with its counters to read, .greedy.json with its evaluation
+teacher.pt      the teacher's weights, if there is one; teacher-snapshot.zip while it is being trained
 best.json       which snapshot drove best in greedy evaluation
 tensorboard/    the same figures as curves
 policy.onnx     the exported policy
@@ -10,9 +14,10 @@ policy.onnx     the exported policy
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +26,8 @@ from typing import Any
 from car.errors import BadFileError, Sim2RaceError, unknown_name
 from car.files import write_atomically
 from car.json_file import read_json_object
+from training.evaluation import Evaluation
+from training.held_out import Candidate, Place, ranking_data
 
 _SNAPSHOT_NAME = re.compile(r"step-\d{9,}")
 
@@ -83,9 +90,38 @@ class RunFolder:
         return self.path / "model_metadata.json"
 
     @property
+    def school_path(self) -> Path:
+        """The stages of the training."""
+        return self.path / "school.json"
+
+    @property
+    def start_path(self) -> Path:
+        """The snapshot of another run that this one began with."""
+        return self.path / "start.zip"
+
+    def copy_path(self, name: str) -> Path:
+        """Return where the copy of a file belongs that a setting calls `name`.
+
+        The copy keeps the file's own name, which tracks are called by; its folder tells two of one name
+        apart.
+        """
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        return self.path / "files" / digest / Path(name).name
+
+    @property
     def metrics_path(self) -> Path:
         """One JSON object per line and rollout."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def teacher_path(self) -> Path:
+        """The teacher's weights."""
+        return self.path / "teacher.pt"
+
+    @property
+    def teacher_snapshot_path(self) -> Path:
+        """The teacher while it is being trained."""
+        return self.path / "teacher-snapshot.zip"
 
     @property
     def tensorboard_path(self) -> Path:
@@ -130,9 +166,24 @@ class RunFolder:
             raise unknown_name(f"snapshot in {self.path}", name, ["best", "last", *snapshots])
         return snapshots[name]
 
-    def write_best(self, snapshot: Path, evaluation: Mapping[str, Any]) -> None:
-        """Name the best snapshot so far, and the greedy evaluation that says so."""
-        content = {"snapshot": snapshot.stem, "evaluation": evaluation}
+    def write_evaluation(self, snapshot: Path, evaluation: Evaluation) -> None:
+        """Keep the greedy evaluation of a snapshot beside it."""
+        content = {"merit": evaluation.merit, **evaluation.to_data()}
+        write_atomically(snapshot.with_suffix(".greedy.json"), json.dumps(content, indent=2) + "\n")
+
+    def candidates(self) -> list[Candidate]:
+        """Return the snapshots that were evaluated, oldest first."""
+        return [
+            Candidate(snapshot, tuple(read_json_object(file)["merit"]))
+            for snapshot in self.snapshots()
+            if (file := snapshot.with_suffix(".greedy.json")).is_file()
+        ]
+
+    def write_best(self, snapshot: str, ranking: Sequence[Place] = ()) -> None:
+        """Name the best snapshot so far, with the greedy evaluation that says so, and its final ranking."""
+        file = self.path / "snapshots" / f"{snapshot}.greedy.json"
+        evaluation = read_json_object(file) if file.is_file() else None
+        content = {"snapshot": snapshot, "evaluation": evaluation, "ranking": ranking_data(ranking)}
         write_atomically(self.best_path, json.dumps(content, indent=2) + "\n")
 
     def best_evaluation(self) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from training.assembly import open_run
+from training.session import FINISHED, STOPPED, training_session
 from training.train_config import TrainConfig
 from training.trainer import Trainer, TrainResult
 
@@ -30,8 +31,11 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     """Train a policy, or go on with `config.resume`, and export the best snapshot.
 
     Raises:
-        Sim2RaceError: a name in the configuration does not exist, a file cannot be read or written, or
-            training diverged.
+        Sim2RaceError: a name in the configuration does not exist, a file cannot be read or written, another
+            process trains the same run, or training diverged.
     """
     folder, resolved = open_run(config)
-    return Trainer(resolved, folder, console=console or Console()).train()
+    with training_session(folder) as session:
+        result = Trainer(resolved, folder, console=console or Console()).train()
+        session.end(STOPPED if result.interrupted else FINISHED, result.reason)
+    return result

@@ -7,14 +7,10 @@ the numbers stop being numbers; except for the last, the best snapshot becomes `
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -22,18 +18,27 @@ import torch
 from rich.console import Console
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 
-from car.action_space import load_model_metadata
+from car.action_space import DiscreteActionSpace, load_model_metadata
 from car.errors import BadFileError, Sim2RaceError
-from training.assembly import build_learner, export_snapshot
+from sim.sb3_adapter import SimVecEnv
+from training.assembly import build_cars, build_learner, export_snapshot, load_school, start_snapshot
 from training.display import TrainingDisplay
-from training.evaluation import Evaluation, evaluate
+from training.evaluation import Evaluation
+from training.examiner import Examiner
 from training.learner import UpdateReport
 from training.run_folder import RunFolder
+from training.school import Stage
 from training.snapshots import TrainingState, load_snapshot, save_snapshot
+from training.stop_requests import stop_requests
+from training.stopwatch import Stopwatch
+from training.teacher import TeacherReport, load_teacher, train_teacher
+from training.teacher_snapshot import TeacherSnapshots
 from training.train_config import TrainConfig
 
-EVALUATION_SEED = 100_000
-"""Added to the run's seed, so that evaluation shows other surroundings than training."""
+COLLAPSED_ENTROPY = 1e-3
+"""Entropy in nats below which a policy of discrete actions tries nothing any more."""
+COLLAPSED_LAPS = 0.1
+"""Lap share while exploring below which that is the end of it."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,17 @@ class Trainer:
         self._display = TrainingDisplay(console, total_steps=config.max_steps)
         self._actions = load_model_metadata(folder.actions_path)
         self._learner = build_learner(config, self._actions)
+        self._school = load_school(folder)
+        self._stage: Stage | None = None
+        self._examiner = Examiner(config, self._actions)
+        self._watch = Stopwatch()
         self._state = TrainingState()
         self._saved: Path | None = None
         if folder.snapshots():
             self._restore()
+        elif config.start_from is not None:
+            load_snapshot(start_snapshot(config, folder), self._learner, for_training=False)
+            self._learner.num_timesteps = 0
         self._began_s = time.monotonic() - self._state.seconds
         self._tensorboard = Logger(None, [TensorBoardOutputFormat(str(folder.tensorboard_path))])
         self._complained = False
@@ -89,14 +101,19 @@ class Trainer:
         verb = "Going on with" if self._state.steps else "Training in"
         world = f"{', '.join(self._config.sim.tracks)}, noise {self._config.sim.noise}"
         self._display.say(f"{verb} {self._folder.path}: {world}, {self._config.ppo.cars} cars.")
-        with _stop_requests() as stop, self._display:
-            self._learner.begin()
+        with stop_requests() as stop, self._display:
+            with self._watch.measure("teacher"):
+                self._meet_teacher(stop)
             while self._reason_to_stop() is None and not stop.is_set():
                 self._advance()
         reason = self._reason_to_stop()
         self._save(must=True)
+        if reason is not None:
+            self._rank_snapshots()
         proof = export_snapshot(self._folder, "best", self._folder.policy_path)
         self._display.say(f"PyTorch against onnxruntime on the exported policy, largest difference: {proof}.")
+        if self._config.profile:
+            self._display.show(self._watch.table(within={"driving": self._cars_seconds}))
         return TrainResult(
             folder=self._folder.path,
             policy=self._folder.policy_path,
@@ -108,15 +125,46 @@ class Trainer:
             history=self._folder.metrics(),
         )
 
+    def _meet_teacher(self, stop: threading.Event) -> None:
+        """Train the teacher on, or read the one that an earlier session trained, if one is wanted yet."""
+        config, folder = self._config, self._folder
+        if not config.teacher.share(self._state.steps / config.max_steps):
+            return
+        if folder.teacher_path.is_file():
+            self._learner.teacher = load_teacher(
+                folder.teacher_path, config.teacher, config.teacher_sim(self._school), self._actions
+            )
+            return
+
+        def report(figures: TeacherReport) -> bool:
+            self._display.show_teacher(figures, total_steps=config.teacher.steps)
+            return not stop.is_set()
+
+        # Its two small layers are done before a second thread has woken.
+        torch.set_num_threads(1)
+        teacher = train_teacher(
+            config.teacher,
+            config.teacher_sim(self._school),
+            self._actions,
+            seed=config.seed,
+            report=report,
+            snapshots=TeacherSnapshots(folder.teacher_snapshot_path, config.snapshot_steps, self._complain),
+        )
+        torch.set_num_threads(config.torch_threads)
+        if teacher is None:
+            return
+        teacher.save(folder.teacher_path)
+        folder.teacher_snapshot_path.unlink(missing_ok=True)
+        self._learner.teacher = teacher
+        self._display.show_evaluation("the teacher", self._examiner.examine_teacher(teacher))
+
     def _advance(self) -> None:
         """Drive and learn once; then look, note and save as far as it is time to."""
         before = self._state.steps
-        report = self._learner.advance(min(1.0, before / self._config.max_steps))
-        if not self._learner.is_finite:
-            raise Sim2RaceError(
-                f"Training diverged after {report.steps} steps: the network holds numbers that are not "
-                f"finite; last good snapshot: {self._saved or 'none'}."
-            )
+        progress = min(1.0, before / self._config.max_steps)
+        self._go_to_stage(self._school.stage_at(progress))
+        report = self._learner.advance(progress, teacher_share=self._config.teacher.share(progress))
+        self._check_health(report)
         self._state = replace(
             self._state,
             steps=report.steps,
@@ -124,6 +172,8 @@ class Trainer:
             seconds=time.monotonic() - self._began_s,
             entropy_weight=float(self._learner.ent_coef),
         )
+        self._watch.add("driving", report.rollout_s)
+        self._watch.add("learning", report.update_s)
         self._display.show_update(report)
         evaluation = self._evaluate() if self._is_time_to_evaluate(report) else None
         self._note(report, evaluation)
@@ -132,8 +182,38 @@ class Trainer:
             self._state = replace(self._state, best_merit=list(evaluation.merit))
         interval = self._config.snapshot_steps
         is_time = report.steps // interval > before // interval
-        if (is_best or is_time) and self._save() and is_best and evaluation is not None:
-            self._folder.write_best(self._folder.snapshot_path(report.steps), evaluation.to_data())
+        if (evaluation is not None or is_time) and self._save() and evaluation is not None:
+            snapshot = self._folder.snapshot_path(report.steps)
+            self._folder.write_evaluation(snapshot, evaluation)
+            if is_best:
+                self._folder.write_best(snapshot.stem)
+
+    def _check_health(self, report: UpdateReport) -> None:
+        """Stop a training that can no longer come to anything.
+
+        Raises:
+            Sim2RaceError: it diverged, or the policy does always the same before it can drive.
+        """
+        problem = ""
+        if not self._learner.is_finite:
+            problem = "the network holds numbers that are not finite"
+        elif self._is_collapsed(report):
+            problem = f"the policy explores no more (entropy {report.entropy:.1e}) and cannot drive"
+        if problem:
+            raise Sim2RaceError(
+                f"Training diverged after {report.steps} steps: {problem}; "
+                f"last good snapshot: {self._saved or 'none'}."
+            )
+
+    def _is_collapsed(self, report: UpdateReport) -> bool:
+        """Say whether the policy made up its mind before it could drive; a continuous one may."""
+        discrete = isinstance(self._actions, DiscreteActionSpace)
+        return (
+            discrete
+            and report.episodes > 0
+            and report.entropy < COLLAPSED_ENTROPY
+            and report.lap_share < COLLAPSED_LAPS
+        )
 
     def _is_time_to_evaluate(self, report: UpdateReport) -> bool:
         """Say whether a greedy evaluation is due and worth its time."""
@@ -143,14 +223,8 @@ class Trainer:
 
     def _evaluate(self) -> Evaluation:
         """Drive greedily, in surroundings that differ from one evaluation to the next."""
-        evaluation = evaluate(
-            self._learner.act_greedily,
-            self._config.evaluation_sim,
-            action_space=self._actions,
-            frames=self._config.frames,
-            laps=self._config.evaluation_laps,
-            seed=self._config.seed + EVALUATION_SEED + self._state.updates,
-        )
+        with self._watch.measure("evaluating"):
+            evaluation = self._examiner.examine(self._learner, turn=self._state.updates)
         passed = evaluation.worst_lap_share >= self._config.until_lap_share
         self._state = replace(
             self._state,
@@ -158,8 +232,39 @@ class Trainer:
             passes=self._state.passes + 1 if passed else 0,
             seconds=time.monotonic() - self._began_s,
         )
-        self._display.show_evaluation(self._state.steps, evaluation)
+        self._display.show_evaluation(f"greedy after {self._state.steps:,} steps", evaluation)
         return evaluation
+
+    def _go_to_stage(self, stage: Stage) -> None:
+        """Put the cars into the world of a stage, unless they are in it."""
+        if stage is self._stage:
+            return
+        if self._stage is not None:
+            world = stage.world(self._config.sim)
+            self._display.say(f"Next stage: {', '.join(world.tracks)}, noise {world.noise}.")
+        # Other surroundings than another stage, or an earlier session, began with.
+        sequence = np.random.SeedSequence([self._config.seed, self._state.steps])
+        cars = build_cars(
+            self._config, self._actions, stage.world(self._config.sim), int(sequence.generate_state(1)[0])
+        )
+        for part, seconds in self._cars_seconds.items():
+            cars.batch.seconds[part] += seconds
+        self._learner.set_env(cars)
+        self._learner.begin()
+        self._stage = stage
+
+    @property
+    def _cars_seconds(self) -> dict[str, float]:
+        """Time spent inside the cars so far, by what it was spent on."""
+        cars = self._learner.env
+        return dict(cars.batch.seconds) if isinstance(cars, SimVecEnv) else {}
+
+    def _rank_snapshots(self) -> None:
+        """Name the snapshot that drives best where it never trained, if any was evaluated."""
+        with self._watch.measure("ranking"):
+            places = self._examiner.rank_snapshots(self._folder, self._learner, say=self._display.say)
+        if places:
+            self._folder.write_best(places[0].snapshot, places)
 
     def _reason_to_stop(self) -> str | None:
         """Return why training is over, None while it is not."""
@@ -231,30 +336,5 @@ class Trainer:
                 continue
             self._saved = path
             self._folder.cut_metrics(self._state.steps)
-            assert self._learner.env is not None
-            # Other surroundings than the first session began with.
-            sequence = np.random.SeedSequence([self._config.seed, self._state.steps])
-            self._learner.env.seed(int(sequence.generate_state(1)[0]))
             return
         raise damaged
-
-
-@contextmanager
-def _stop_requests() -> Iterator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into an event, so that the update under way is finished; twice interrupts."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def request(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

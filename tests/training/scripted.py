@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from car.action_space import DiscreteActionSpace, default_action_space
-from sim.simulator import SimConfig, Simulator
+from sim.driving import DrivingBatch
+from sim.simulator import Simulator
 from training import evaluation
 
 CHEVRON: DiscreteActionSpace = default_action_space()
@@ -22,12 +23,13 @@ class ScriptedDriver:
         self.simulators: list[Simulator] = []
         self._active: npt.NDArray[np.int64] = np.zeros(0, np.int64)
 
-        def build(config: SimConfig, *, n_cars: int, seed: int) -> Simulator:
-            self.simulators.append(Simulator(config, n_cars=n_cars, seed=seed))
-            self._active = np.arange(n_cars)
-            return self.simulators[-1]
+        def build(*arguments: Any, **options: Any) -> DrivingBatch:
+            batch = DrivingBatch(*arguments, **options)
+            self.simulators.append(batch.simulator)
+            self._active = np.arange(batch.n_cars)
+            return batch
 
-        monkeypatch.setattr(evaluation, "Simulator", build)
+        monkeypatch.setattr(evaluation, "DrivingBatch", build)
 
     def act(self, observations: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
         """Return the chevron's action nearest to the steering that leads back to the centre line."""

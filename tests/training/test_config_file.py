@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,12 @@ def test_a_missing_value_is_named() -> None:
     del data["seed"]
     with pytest.raises(BadFileError, match="'seed' is missing"):
         config_from_data(TrainConfig, data, where="config.json")
+
+
+def test_a_file_from_before_a_setting_loads_with_what_there_was_then() -> None:
+    data = _data()
+    del data["ppo"]["clip_range_end"]
+    assert config_from_data(TrainConfig, data, where="config.json") == CONFIG
+    assert config_to_data(CONFIG, as_before=True) == data
+    falling = replace(CONFIG, ppo=PpoConfig(clip_range_end=0.1))
+    assert config_to_data(falling, as_before=True)["ppo"]["clip_range_end"] == 0.1

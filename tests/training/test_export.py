@@ -28,10 +28,21 @@ CONTINUOUS = ContinuousActionSpace(math.radians(-20), math.radians(20), 0.5, 2.0
 
 
 def _learner(
-    *, network: str = "small", frames: int = 1, history: int = 0, continuous: bool = False
+    *,
+    network: str = "small",
+    frames: int = 1,
+    history: int = 0,
+    continuous: bool = False,
+    sky_mask_rows: int = 0,
 ) -> Learner:
     env = ToyVecEnv(4, frames=frames, history=history, continuous=continuous)
-    learner = Learner(env, network=network, config=PpoConfig(cars=4, rollout_steps=2, batch_size=8), seed=3)
+    learner = Learner(
+        env,
+        network=network,
+        config=PpoConfig(cars=4, rollout_steps=2, batch_size=8),
+        seed=3,
+        sky_mask_rows=sky_mask_rows,
+    )
     # As different from its initial state as training makes it: biases, and logits that are not all alike.
     with torch.no_grad():
         for parameter in learner.policy.parameters():
@@ -87,6 +98,35 @@ def test_the_file_does_what_the_trained_policy_does(
         greedy = learner.act_greedily(observation[None])[0]
         action = policy.act(observation)
         np.testing.assert_allclose(action if continuous else action.argmax(), greedy, atol=1e-5)
+
+
+def test_the_deep_network_is_exported_with_its_heat_map_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its dense layer has 29 million numbers: a few frames are proof enough.
+    monkeypatch.setattr(export, "PROOF_FRAMES", 2)
+    learner = _learner(network="deep", history=2)
+    path = tmp_path / "policy.onnx"
+    metadata = _metadata(network="deep", history=2)
+    assert export_policy(learner.policy, path, metadata=metadata).holds
+    frame = np.random.default_rng(5).integers(0, 256, (1, 1, 120, 160), dtype=np.uint8)
+    explained = Policy.load(path).explain(frame, np.array([1]), np.zeros((1, 2, 2), np.float32))
+    assert explained.heatmap.shape == (1, 25, 35)
+    assert explained.heatmap.sum() + explained.bias[0] == pytest.approx(explained.logits[0, 1], rel=1e-3)
+
+
+@pytest.mark.parametrize("network", ["small", "deepracer"])
+def test_the_file_does_not_see_the_masked_sky(tmp_path: Path, network: str) -> None:
+    learner = _learner(network=network, sky_mask_rows=40)
+    path = tmp_path / "policy.onnx"
+    assert export_policy(learner.policy, path, metadata=_metadata(network=network)).holds
+    policy = Policy.load(path)
+    frame = np.random.default_rng(5).integers(0, 256, (1, 120, 160), dtype=np.uint8)
+    other_sky, other_ground = frame.copy(), frame.copy()
+    other_sky[:, :40] = 255 - other_sky[:, :40]
+    other_ground[:, 40:44] = 255 - other_ground[:, 40:44]
+    np.testing.assert_array_equal(policy.act(other_sky), policy.act(frame))
+    assert np.abs(policy.act(other_ground) - policy.act(frame)).max() > 1e-6
 
 
 def test_the_heat_map_is_the_change_of_the_logit_when_a_place_is_dimmed(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from car.errors import Sim2RaceError
 from tests.training.toy import ToyVecEnv
+from training import learner as learner_module
 from training.learner import EntropyControl, Learner
+from training.losses import PpoLosses, ppo_losses
 from training.ppo_config import PpoConfig
 
 
@@ -54,6 +57,37 @@ def test_the_entropy_weight_rises_below_the_floor_up_to_its_limit_and_comes_back
     for _ in range(100):
         control.update(0.6, 0.0)
     assert control.weight == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(("end", "expected"), [(None, [0.2, 0.2, 0.2]), (0.1, [0.2, 0.15, 0.1])])
+def test_the_clip_range_falls_in_a_straight_line_if_it_is_to(
+    end: float | None, expected: list[float]
+) -> None:
+    config = PpoConfig(cars=4, rollout_steps=2, batch_size=8, clip_range=0.2, clip_range_end=end)
+    learner = Learner(ToyVecEnv(4), network="small", config=config, seed=1)
+    learner.begin()
+    ranges = [learner.advance(progress).clip_range for progress in (0.0, 0.5, 1.0)]
+    assert ranges == pytest.approx(expected)
+
+
+def test_a_clip_range_that_allows_nothing_is_refused() -> None:
+    with pytest.raises(Sim2RaceError, match=r"ppo.clip_range_end is 0.0; expected more than 0"):
+        PpoConfig(clip_range_end=0.0)
+
+
+def test_an_update_learns_within_the_clip_range_of_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[float] = []
+
+    def note(*arguments: Any, clip_range: float) -> PpoLosses:
+        used.append(clip_range)
+        return ppo_losses(*arguments, clip_range=clip_range)
+
+    monkeypatch.setattr(learner_module, "ppo_losses", note)
+    config = PpoConfig(cars=4, rollout_steps=2, batch_size=8, epochs=1, clip_range_end=0.1)
+    learner = Learner(ToyVecEnv(4), network="small", config=config, seed=1)
+    learner.begin()
+    learner.advance(0.75)
+    assert used == [pytest.approx(0.125)]
 
 
 def test_entropy_is_let_go_at_the_end() -> None:

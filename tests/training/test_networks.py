@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from car.errors import UnknownNameError
 from tests.training.toy import observation_space
@@ -24,6 +25,14 @@ def test_the_deepracer_network_has_the_reference_shape() -> None:
     network = CameraFeatures(observation_space(), network="deepracer")
     assert network.map_shape == (64, 11, 16)
     assert network.dense.weight.shape == (512, 11_264)
+
+
+def test_the_deep_network_has_the_five_layers_of_the_reference() -> None:
+    network = CameraFeatures(observation_space(), network="deep")
+    kernels = [tuple(layer.weight.shape) for layer in network.convolutions if isinstance(layer, nn.Conv2d)]
+    assert kernels == [(32, 1, 5, 5), (32, 32, 3, 3), (64, 32, 3, 3), (64, 64, 3, 3), (64, 64, 1, 1)]
+    assert network.map_shape == (64, 25, 35)
+    assert network.dense.weight.shape == (512, 56_000)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -46,7 +46,7 @@ def test_snapshots_are_found_by_name_and_best_falls_back_to_last(folder: RunFold
         file.touch()
     assert folder.snapshots() == [early, late]
     assert folder.find_snapshot("last") == folder.find_snapshot("best") == late
-    folder.write_best(early, {"total": {}})
+    folder.write_best(early.stem)
     assert folder.find_snapshot("best") == early
     assert folder.find_snapshot("step-000000008") == early
     with pytest.raises(Sim2RaceError, match=r"No snapshot in .* is called 'step-000000007'\. Did you mean"):

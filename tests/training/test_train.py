@@ -28,7 +28,7 @@ from car.action_space import (
 from car.errors import Sim2RaceError, UnknownNameError
 from car.policy import Policy
 from sim.simulator import SimConfig
-from training import trainer
+from training import examiner, trainer
 from training.assembly import load_config
 from training.evaluation import Evaluation, Lap
 from training.export import ExportConfig
@@ -37,6 +37,7 @@ from training.learner import Learner, UpdateReport
 from training.ppo_config import PpoConfig
 from training.run_folder import RunFolder
 from training.snapshots import save_snapshot
+from training.teacher import TeacherConfig
 from training.train import TrainConfig, run, train
 
 STEPS_PER_UPDATE = 32
@@ -49,11 +50,14 @@ def _config(runs: Path, **changes: Any) -> TrainConfig:
         snapshot_steps=2 * STEPS_PER_UPDATE,
         evaluation_laps=1,
         evaluation_from_progress=101.0,
+        held_out_laps=0,
         torch_threads=1,
         sim=SimConfig(
             tracks=("trapezoid",), directions=("clockwise",), noise="none", max_episode_s=1.0, threads=1
         ),
-        ppo=PpoConfig(cars=4, rollout_steps=8, batch_size=32, epochs=1),
+        # Small steps: with large ones so short a training can make up its mind, which ends it.
+        ppo=PpoConfig(cars=4, rollout_steps=8, batch_size=32, epochs=1, learning_rate=2e-4),
+        teacher=TeacherConfig(steps=0),
     )
     return replace(tiny, **changes)
 
@@ -62,8 +66,8 @@ def _on_update(monkeypatch: pytest.MonkeyPatch, number: int, action: Callable[[L
     """Do something to the learner at the end of its n-th update."""
     advance, count = Learner.advance, iter(range(1, 1_000))
 
-    def advance_and_act(self: Learner, progress: float) -> UpdateReport:
-        report = advance(self, progress)
+    def advance_and_act(self: Learner, progress: float, *, teacher_share: float = 0.0) -> UpdateReport:
+        report = advance(self, progress, teacher_share=teacher_share)
         if next(count) == number:
             action(self)
         return report
@@ -79,7 +83,7 @@ def _evaluations(monkeypatch: pytest.MonkeyPatch, outcomes: list[bool]) -> None:
         status, progress = ("lap_complete", 100.0) if next(left) else ("off_track", 50.0)
         return Evaluation((Lap("trapezoid", "clockwise", status, progress, 9.0, 0.1, None, 1.0),))
 
-    monkeypatch.setattr(trainer, "evaluate", evaluate)
+    monkeypatch.setattr(examiner, "evaluate", evaluate)
 
 
 def test_a_training_leaves_everything_behind_that_is_needed_later(tmp_path: Path) -> None:
@@ -176,6 +180,18 @@ def test_ctrl_c_finishes_the_update_and_leaves_a_snapshot_and_a_policy(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_policy_that_tries_nothing_any_more_before_it_can_drive_stops_the_training(tmp_path: Path) -> None:
+    def decide(learner: Learner) -> None:
+        with torch.no_grad():
+            learner.action_head.bias[0] = 1_000.0
+
+    sim = SimConfig(tracks=("trapezoid",), noise="none", max_episode_s=0.2, threads=1)
+    with pytest.MonkeyPatch.context() as patch:
+        _on_update(patch, 1, decide)
+        with pytest.raises(Sim2RaceError, match=r"diverged after 64 steps: the policy explores no more"):
+            train(_config(tmp_path, sim=sim), console=Console(quiet=True))
+
+
 def test_numbers_that_are_not_finite_stop_the_training_with_the_last_good_snapshot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +212,13 @@ def test_it_ends_when_greedy_evaluation_meets_the_goal_often_enough_in_a_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _evaluations(monkeypatch, [True, False, True, True, True])
-    config = _config(tmp_path, max_steps=320, evaluation_steps=32, evaluation_from_progress=0.0)
+    config = _config(
+        tmp_path,
+        max_steps=320,
+        evaluation_steps=32,
+        evaluation_from_progress=0.0,
+        until_lap_share=1.0,
+    )
     result = train(config, console=Console(quiet=True))
     assert result.reason == "Reached the goal: 100% of greedy laps in 2 evaluations in a row."
     assert result.steps == 128
@@ -264,3 +286,65 @@ def test_exporting_a_run_that_does_not_exist_names_the_nearest(tmp_path: Path) -
     folder = RunFolder.create(tmp_path, "racer", {})
     with pytest.raises(UnknownNameError, match=f"Did you mean '{folder.path.name}'"):
         run_export(ExportConfig(tmp_path / folder.path.name[:-1]))
+
+
+def test_snapshots_are_ranked_where_they_never_trained_and_the_best_of_them_is_exported(
+    tmp_path: Path,
+) -> None:
+    config = _config(
+        tmp_path,
+        evaluation_steps=32,
+        evaluation_from_progress=0.0,
+        held_out_laps=1,
+        held_out_tracks=("trapezoid-narrow",),
+        profile=True,
+    )
+    result = train(config)
+    best = json.loads(RunFolder.open(result.folder).best_path.read_text())
+    assert len(best["ranking"]) == 3
+    assert best["snapshot"] == best["ranking"][0]["snapshot"]
+    assert Policy.load(result.policy).metadata.steps == int(best["snapshot"].removeprefix("step-"))
+
+
+def test_the_profile_says_where_the_time_went(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(_config(tmp_path, profile=True))
+    printed = capsys.readouterr().out
+    for part in ("driving", "physics", "camera", "learning", "evaluating"):
+        assert part in printed
+
+
+def test_a_school_moves_the_cars_from_stage_to_stage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    school = tmp_path / "school.json"
+    stages = [{"until": 0.5, "also_tracks": ["trapezoid-narrow"], "noise": "low"}, {"until": 1.0}]
+    school.write_text(json.dumps({"stages": stages}))
+    result = train(_config(tmp_path, school=str(school)))
+    assert "Next stage: trapezoid, noise none." in capsys.readouterr().out
+    assert json.loads((result.folder / "school.json").read_text())["stages"][0]["noise"] == "low"
+    assert Policy.load(result.policy).metadata.tracks == ("trapezoid", "trapezoid-narrow")
+
+
+def test_a_run_can_begin_with_the_weights_of_another(tmp_path: Path) -> None:
+    first = train(_config(tmp_path, name="first"), console=Console(quiet=True))
+    began: list[torch.Tensor] = []
+
+    def note(learner: Learner) -> None:
+        began.append(learner.action_head.weight.detach().clone())
+
+    config = _config(tmp_path, name="second", start_from=first.folder, ppo=_frozen())
+    with pytest.MonkeyPatch.context() as patch:
+        _on_update(patch, 1, note)
+        second = train(config, console=Console(quiet=True))
+    assert second.steps == 128
+    snapshot = torch.load(RunFolder.open(first.folder).find_snapshot("best"), weights_only=True)
+    torch.testing.assert_close(began[0], snapshot["policy"]["action_net.weight"], atol=1e-5, rtol=0.0)
+    with pytest.raises(Sim2RaceError, match="has history 0; this run wants 2"):
+        train(_config(tmp_path, start_from=first.folder, history=2))
+
+
+def _frozen() -> PpoConfig:
+    """Return a learner that hardly moves."""
+    return PpoConfig(
+        cars=4, rollout_steps=8, batch_size=32, epochs=1, learning_rate=1e-9, learning_rate_end=1e-9
+    )
