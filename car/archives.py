@@ -82,7 +82,7 @@ def _from_tar(file: IO[bytes], path: Path) -> bytes:
     with tarfile.open(fileobj=unpacked, mode="r|") as archive:  # type: ignore[call-overload]
         for member in archive:
             names.append(member.name)
-            _check_member(member.name, len(names), path)
+            check_member(member.name, len(names), path)
             if not (member.isfile() or member.isdir()):
                 raise BadFileError(f"{path} holds {member.name!r}, a link or device; expected plain files.")
             if member.isfile() and PurePosixPath(member.name).name == POLICY_NAME:
@@ -98,7 +98,7 @@ def _from_zip(file: IO[bytes], path: Path) -> bytes:
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             names.append(member.filename)
-            _check_member(member.filename, len(names), path)
+            check_member(member.filename, len(names), path)
             kind = stat.S_IFMT(member.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise BadFileError(
@@ -110,7 +110,12 @@ def _from_zip(file: IO[bytes], path: Path) -> bytes:
     return _only(policies, names, path)
 
 
-def _check_member(name: str, count: int, path: Path) -> None:
+def check_member(name: str, count: int, path: Path) -> None:
+    """Refuse the `count`-th member of an archive if there are too many, or if its path leads out.
+
+    Raises:
+        BadFileError: it is one of these; no honest archive does that.
+    """
     if count > MAX_MEMBERS:
         raise BadFileError(f"{path} holds more than {MAX_MEMBERS} files.")
     inside = PurePosixPath(name)

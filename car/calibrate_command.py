@@ -16,17 +16,15 @@ from rich.console import Console
 
 from car.calibration import Calibration, default_calibration, load_calibration, to_community
 from car.calibration_session import CalibrationSession, SessionPlan
+from car.calibration_store import keep_previous
 from car.calibration_survey import WHEELBASE_M
 from car.dialogue import Dialogue, FileDialogue, PersonDialogue
 from car.errors import Sim2RaceError
 from car.files import write_atomically
-from car.pwm import Pwm, PwmOutput
+from car.guarded_pwm import GuardedPwm, Heart
+from car.pwm import PwmOutput
 from car.pwm_address import DRY_RUN, open_output
-from car.pwm_guard import GuardedPwm
 from car.text_plot import text_plot
-
-PATIENCE_S = 3600.0
-"""The guard watches for the end of this process; while a person measures, nothing is written for long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,7 @@ def run(config: CalibrateConfig) -> int:
     console = Console()
     base = load_calibration(config.base) if config.base else default_calibration()
     dialogue: Dialogue = FileDialogue(config.answers) if config.answers else PersonDialogue(console)
-    with _moving(config, base.neutral) as output:
+    with _moving(config, base) as output:
         try:
             survey = CalibrationSession(base, output, dialogue, console, plan).measure()
         except OSError as error:
@@ -112,19 +110,6 @@ def show(calibration: Calibration, console: Console) -> None:
     console.print()
 
 
-def keep_previous(path: Path) -> Path | None:
-    """Copy the file that is about to be replaced; return the copy, or None if there is no such file.
-
-    Raises:
-        Sim2RaceError: the folder cannot be written.
-    """
-    if not path.exists():
-        return None
-    backup = path.with_name(path.name + ".bak")
-    write_atomically(backup, path.read_bytes())
-    return backup
-
-
 def _plan(config: CalibrateConfig) -> SessionPlan:
     for what, percents in (
         ("steering", config.steering_percent),
@@ -146,17 +131,21 @@ def _plan(config: CalibrateConfig) -> SessionPlan:
 
 
 @contextlib.contextmanager
-def _moving(config: CalibrateConfig, neutral: Pwm) -> Iterator[PwmOutput]:
+def _moving(config: CalibrateConfig, base: Calibration) -> Iterator[PwmOutput]:
     """Open the output, and leave it at neutral however this ends: by an error, by a signal, or by a kill."""
     address = config.output or (DRY_RUN if config.answers else "/sys/class/pwm")
+    neutral = base.neutral
     output: PwmOutput
+    heart: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
     if address == DRY_RUN:
         output = open_output(address, neutral)
     else:
-        output = GuardedPwm(address, neutral, silence_s=PATIENCE_S)
+        output = guarded = GuardedPwm(address, neutral, period_ns=base.period_ns)
+        heart = Heart(guarded)
     handlers = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield output
+        with heart:
+            yield output
     finally:
         with contextlib.suppress(OSError):
             output.write(neutral)

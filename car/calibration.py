@@ -28,7 +28,7 @@ from car.community_calibration import (
 from car.errors import BadFileError, Sim2RaceError
 from car.files import write_atomically
 from car.json_file import finite_number, read_json_object
-from car.pwm import MAX_PULSE_NS, MIN_PULSE_NS, PERIOD_NS, Pwm
+from car.pwm import MAX_PERIOD_NS, MAX_PULSE_NS, MIN_PERIOD_NS, MIN_PULSE_NS, PERIOD_NS, Pwm
 
 FORMAT = "sim2race-calibration"
 FORMAT_VERSION = 1
@@ -87,6 +87,8 @@ class Calibration:
             raise BadFileError(
                 "the steering table does not reach to both sides; expected angles below and above 0."
             )
+        if not MIN_PERIOD_NS <= self.period_ns <= MAX_PERIOD_NS:
+            raise BadFileError(f"period_ns is {self.period_ns}; expected {MIN_PERIOD_NS} to {MAX_PERIOD_NS}.")
         low_ns, high_ns = sorted((self.steering_pulse_ns[0], self.steering_pulse_ns[-1]))
         if not low_ns <= self.neutral_steering_ns <= high_ns:
             raise BadFileError(

@@ -8,7 +8,7 @@ lengths. Sequences are not supported; the one message here that has them is read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from rosbags.interfaces import Nodetype
 from car.messages import typestore
 
 ENCAPSULATION_BYTES = 4
+MAX_TEXT_BYTES = 512
+"""Of a longer text the beginning is kept: in a column, all rows are as wide as the longest."""
 _BIG_ENDIAN, _LITTLE_ENDIAN = 0, 1
 _DTYPES = {
     "bool": "u1",
@@ -60,30 +62,39 @@ class Columns:
         return self[f"{name}.sec"].astype(np.int64) * 1_000_000_000 + self[f"{name}.nanosec"].astype(np.int64)
 
 
-def decode_columns(messages: Sequence[bytes], type_name: str) -> Columns:
+def decode_columns(
+    messages: Sequence[bytes],
+    type_name: str,
+    *,
+    wanted: Collection[str] | None = None,
+    definitions: Mapping[str, tuple[Any, Sequence[Any]]] | None = None,
+) -> Columns:
     """Decode messages of one type.
 
     Args:
         messages: their CDR bytes.
         type_name: a type without sequences, as in `nav_msgs/msg/Odometry`.
+        wanted: dotted names of the fields to keep; all when not given.
+        definitions: fields of the type and of those in it, as rosbags parses them; ours when not given.
 
     Returns:
         One row for every message that could be decoded, in the order given.
     """
+    known = typestore().fielddefs if definitions is None else definitions
     parts: list[Columns] = []
     groups = _group(messages)
     while groups:
         rows = groups.pop()
         matrix = np.frombuffer(b"".join(messages[row] for row in rows), dtype=np.uint8)
         try:
-            fields = _Walk(matrix.reshape(len(rows), -1)).fields(type_name)
+            fields = _Walk(matrix.reshape(len(rows), -1), known, wanted).fields(type_name)
         except _DifferentLengthsError as different:
             groups += [rows[different.lengths == length] for length in np.unique(different.lengths)]
         except ValueError:
             continue  # too short for its type: the rows are left out
         else:
             parts.append(Columns(rows, fields))
-    return _join(parts, type_name)
+    return _join(parts, type_name, known, wanted)
 
 
 class _DifferentLengthsError(Exception):
@@ -97,28 +108,46 @@ class _DifferentLengthsError(Exception):
 class _Walk:
     """A position in a matrix of messages that moves from field to field, the same in all rows."""
 
-    def __init__(self, matrix: NDArray[np.uint8]) -> None:
+    def __init__(
+        self,
+        matrix: NDArray[np.uint8],
+        definitions: Mapping[str, tuple[Any, Sequence[Any]]],
+        wanted: Collection[str] | None,
+    ) -> None:
+        self._definitions, self._wanted = definitions, wanted
         self._order = "<" if matrix[0, 1] == _LITTLE_ENDIAN else ">"
         self._matrix = matrix[:, ENCAPSULATION_BYTES:]
         self._offset = 0
 
     def fields(self, type_name: str, prefix: str = "") -> dict[str, NDArray[Any]]:
         columns: dict[str, NDArray[Any]] = {}
-        fields: list[tuple[str, tuple[Nodetype, Any]]] = list(typestore().fielddefs[type_name][1])
+        fields: list[tuple[str, tuple[Nodetype, Any]]] = list(self._definitions[type_name][1])
         for name, (kind, detail) in fields:
             full_name = f"{prefix}{name}"
             if kind == Nodetype.NAME:
                 columns.update(self.fields(str(detail), f"{full_name}."))
-            elif kind == Nodetype.BASE and detail[0] == "string":
-                columns[full_name] = self._text()
+                continue
+            if kind == Nodetype.BASE and detail[0] == "string":
+                taken = self._text_bytes()
             elif kind == Nodetype.BASE:
-                columns[full_name] = self._numbers(str(detail[0]), 1)[:, 0]
+                taken = self._number_bytes(str(detail[0]), 1)
             elif kind == Nodetype.ARRAY:
                 (_, (base, _)), count = detail
-                columns[full_name] = self._numbers(str(base), int(count))
+                taken = self._number_bytes(str(base), int(count))
             else:
                 raise NotImplementedError(f"{type_name} has the sequence {name!r}.")
+            if self._wanted is None or full_name in self._wanted:
+                columns[full_name] = self._column(taken, kind, detail)
         return columns
+
+    def _column(self, taken: NDArray[np.uint8], kind: Nodetype, detail: Any) -> NDArray[Any]:
+        """Turn the bytes of one field in all rows into values."""
+        if kind == Nodetype.BASE and detail[0] == "string":
+            return _texts(taken)
+        base = detail[0][1][0] if kind == Nodetype.ARRAY else detail[0]
+        dtype = np.dtype(self._order + _DTYPES[str(base)])
+        values = np.ascontiguousarray(taken).view(dtype).astype(dtype.newbyteorder("="))
+        return values if kind == Nodetype.ARRAY else values[:, 0]
 
     def _take(self, size: int, alignment: int) -> NDArray[np.uint8]:
         self._offset += -self._offset % alignment
@@ -129,20 +158,23 @@ class _Walk:
         self._offset = end
         return taken
 
-    def _numbers(self, base: str, count: int) -> NDArray[Any]:
-        dtype = np.dtype(self._order + _DTYPES[base])
-        taken = self._take(dtype.itemsize * count, dtype.itemsize)
-        return np.ascontiguousarray(taken).view(dtype).astype(dtype.newbyteorder("="))
+    def _number_bytes(self, base: str, count: int) -> NDArray[np.uint8]:
+        size = np.dtype(_DTYPES[base]).itemsize
+        return self._take(size * count, size)
 
-    def _text(self) -> NDArray[np.str_]:
-        lengths = self._numbers("uint32", 1)[:, 0]
+    def _text_bytes(self) -> NDArray[np.uint8]:
+        lengths = np.ascontiguousarray(self._take(4, 4)).view(f"{self._order}u4")[:, 0]
         if (lengths != lengths[0]).any():
             raise _DifferentLengthsError(lengths)
         size = int(lengths[0])
-        taken = np.ascontiguousarray(self._take(size, 1)[:, : max(size - 1, 0)])
-        if taken.shape[1] == 0:
-            return np.full(len(taken), "", dtype=np.str_)
-        return np.char.decode(taken.view(f"S{taken.shape[1]}")[:, 0], "utf-8", "replace")
+        return self._take(size, 1)[:, : min(max(size - 1, 0), MAX_TEXT_BYTES)]
+
+
+def _texts(taken: NDArray[np.uint8]) -> NDArray[np.str_]:
+    if taken.shape[1] == 0:
+        return np.full(len(taken), "", dtype=np.str_)
+    packed = np.ascontiguousarray(taken).view(f"S{taken.shape[1]}")[:, 0]
+    return np.char.decode(packed, "utf-8", "replace")
 
 
 def _group(messages: Sequence[bytes]) -> list[NDArray[np.int64]]:
@@ -154,12 +186,17 @@ def _group(messages: Sequence[bytes]) -> list[NDArray[np.int64]]:
     return [np.array(rows, dtype=np.int64) for rows in keys.values()]
 
 
-def _join(parts: list[Columns], type_name: str) -> Columns:
+def _join(
+    parts: list[Columns],
+    type_name: str,
+    definitions: Mapping[str, tuple[Any, Sequence[Any]]],
+    wanted: Collection[str] | None,
+) -> Columns:
     if not parts:
         # Walk over zeros to learn the names and types of the columns: every string is empty there.
         zeros = np.zeros((1, 4096), dtype=np.uint8)
         zeros[0, 1] = _LITTLE_ENDIAN
-        empty = _Walk(zeros).fields(type_name)
+        empty = _Walk(zeros, definitions, wanted).fields(type_name)
         return Columns(np.zeros(0, dtype=np.int64), {name: column[:0] for name, column in empty.items()})
     rows = np.concatenate([part.rows for part in parts])
     order = np.argsort(rows, kind="stable")

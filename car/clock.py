@@ -39,6 +39,7 @@ class HeldClock:
 
     def __init__(self, start_s: float = 1_000.0) -> None:
         self._now_ns = round(start_s * 1e9)
+        self._set_ns = 0
 
     def monotonic_s(self) -> float:
         """Return the held time in seconds."""
@@ -46,8 +47,12 @@ class HeldClock:
 
     def wall_ns(self) -> int:
         """Return the held time in nanoseconds."""
-        return self._now_ns
+        return self._now_ns + self._set_ns
 
     def advance(self, seconds: float) -> None:
         """Move both readings forward by `seconds`."""
         self._now_ns += round(seconds * 1e9)
+
+    def set_wall(self, seconds: float) -> None:
+        """Set the wall clock forward, or back if negative, as a person or a time service does."""
+        self._set_ns += round(seconds * 1e9)

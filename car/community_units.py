@@ -14,14 +14,17 @@ from car.action_space import ActionSpace, Command, DiscreteActionSpace
 
 def community_units(command: Command, space: ActionSpace) -> tuple[float, float]:
     """Return angle and throttle of `command`, each in -1..1, as their stack derives them from `space`."""
-    if isinstance(space, DiscreteActionSpace):
-        largest_rad = max(abs(angle) for angle in space.steering_rad)
-        largest_mps = max(abs(speed) for speed in space.speed_mps)
-    else:
-        largest_rad, largest_mps = space.steering_high_rad, space.speed_high_mps
+    largest_rad, largest_mps = largest_of(space)
     angle = _clip(command.steering_rad / largest_rad) if largest_rad else 0.0
     share = command.speed_mps / largest_mps if largest_mps else 0.0
     return angle, _clip(-1.2 * share**2 + 2.2 * share)
+
+
+def largest_of(space: ActionSpace) -> tuple[float, float]:
+    """Return the angle (rad) and the speed (m/s) that their stack takes for full lock and full throttle."""
+    if isinstance(space, DiscreteActionSpace):
+        return max(abs(angle) for angle in space.steering_rad), max(abs(speed) for speed in space.speed_mps)
+    return space.steering_high_rad, space.speed_high_mps
 
 
 def _clip(value: float) -> float:

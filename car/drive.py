@@ -4,9 +4,10 @@ Neutral is the default. The car moves only while it is armed and fresh, valid co
 else, from a late frame to a PWM chip that does not answer, ends at neutral. Whatever ended a drive stays
 the reason until somebody acknowledges it, so that a car does not start again by itself.
 
-    disarmed --arm--> armed --first command--> driving --deadline, bad command, failed write--> stopped
-        ^---------disarm, from any of them---------'                                               |
-        '-----------------------------------acknowledge--------------------------------------------'
+    disarmed <--something is missing, or not--> ready --arm--> armed --first command--> driving
+        ^                                         ^-----disarm---'------------------------'|
+        |                                                                                  | fault
+        '-------------------------------------acknowledge--------------- stopped <---------'
 """
 
 from __future__ import annotations
@@ -14,49 +15,27 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-from dataclasses import dataclass
-from enum import Enum
 
-from car.action_space import MAX_SPEED_MPS, MAX_STEERING_RAD, Command
-from car.calibration import Calibration
+from car.action_space import Command
+from car.calibration import PulseMap
 from car.clock import Clock
-from car.pwm import Pwm, PwmOutput
+from car.clock_watch import ClockWatch
+from car.drive_conditions import DriveConditions
+from car.drive_ledger import DriveLedger
+from car.drive_limits import DriveLimits
+from car.drive_orders import Order, calibration_order, manual_order, policy_order
+from car.drive_report import NO_COMMAND, DriveMode, DriveReport
+from car.drive_report import DriveState as DriveState
+from car.errors import Sim2RaceError
+from car.frame_age import FrameAge
+from car.gpio import PowerGate
+from car.power_switch import PowerSwitch
+from car.pwm import PwmOutput
 
-NO_COMMAND = Command(0.0, 0.0)
-_ROUNDING = 1e-6
-"""Commands travel as 32-bit floats, so that a limit may arrive a little above itself."""
-
-
-class DriveState(Enum):
-    """Whether the car may move."""
-
-    DISARMED = "disarmed"
-    ARMED = "armed"
-    DRIVING = "driving"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True)
-class DriveReport:
-    """What the controller did last and why; the drive node publishes it."""
-
-    stamp_ns: int
-    """Wall clock, when the pulse widths were written."""
-    state: DriveState
-    reason: str
-    """Why the car is not driving; empty while it drives."""
-    command: Command
-    """What the wheels obey; zero at neutral."""
-    pwm: Pwm
-    """What was written last."""
-    source_stamp_ns: int
-    """Wall clock, when the frame behind the command was captured; 0 at neutral."""
-    inferred_stamp_ns: int
-    """Wall clock, when the policy had decided; 0 at neutral."""
-    commands: int
-    """Commands received since the start."""
-    dropped: int
-    """Commands not obeyed: late, not armed, not a number or out of range."""
+UNARMED = "not armed"
+WAITING = "waiting for the first command"
+MISTIMED_STICK = "the stick's messages are not of now: do the clocks of car and console agree?"
+MOVING = (DriveState.ARMED, DriveState.DRIVING)
 
 
 class DriveController:
@@ -65,131 +44,204 @@ class DriveController:
     All methods may be called from several threads.
 
     Args:
-        calibration: turns commands into pulse widths.
+        pulses: turns commands into pulse widths.
         output: where pulse widths go; it is given neutral at once.
         clock: monotonic for the deadline, wall for the age of frames.
-        deadline_s: longest time without a fresh, valid command while driving.
-        max_frame_age_s: a command is dropped if its frame was captured longer ago than this.
-        max_future_s: a command is dropped if its frame is from this far in the future: a clock is wrong.
-        arm_deadline_s: longest wait for the first command; an armed car that is forgotten must not set off.
+        limits: when the car stops.
+        mode: who drives.
+        gate: cuts the power of servo and motor, on cars that have it.
     """
 
     def __init__(
         self,
-        calibration: Calibration,
+        pulses: PulseMap,
         output: PwmOutput,
         clock: Clock,
         *,
-        deadline_s: float = 0.1,
-        max_frame_age_s: float = 0.1,
-        max_future_s: float = 0.05,
-        arm_deadline_s: float = 30.0,
+        limits: DriveLimits | None = None,
+        mode: DriveMode = DriveMode.AUTONOMOUS,
+        gate: PowerGate | None = None,
     ) -> None:
-        self._calibration = calibration
+        self._pulses = pulses
         self._output = output
         self._clock = clock
-        self._deadline_s = deadline_s
-        self._max_frame_age_s = max_frame_age_s
-        self._max_future_s = max_future_s
-        self._arm_deadline_s = arm_deadline_s
+        self._limits = limits or DriveLimits()
+        self._speed_limit_mps = self._limits.speed_limit_mps
+        self._mode = mode
+        self._power = PowerSwitch(gate, clock)
+        self._frame_age = FrameAge(clock, self._limits)
+        self._conditions = DriveConditions(clock, flow_s=self._limits.flow_s)
+        self._clock_watch = ClockWatch(clock, limit_s=self._limits.max_clock_jump_s)
         self._lock = threading.RLock()
         self._closed = False
-        self._commands = 0
-        self.dropped_late = 0
-        """Commands whose frame was too old, from the future, or overtaken by a newer one."""
-        self.dropped_unarmed = 0
-        """Commands that came while the car was not armed."""
-        self.dropped_invalid = 0
-        """Commands that were not finite, out of range, or could not be written."""
+        self.ledger = DriveLedger(clock)
+        """What was received, and what of it was not obeyed."""
         self._state = DriveState.DISARMED
-        self._reason = "not armed"
+        self._reason = self._rest_reason = UNARMED
+        self._arms_itself = False
         self._waiting_since_s = 0.0
-        self._newest_source_ns = 0
+        self._deadline_s = 0.0
+        self._may_rest = False
         self._neutral_is_due = False
-        self._report = self._make_report(calibration.neutral, NO_COMMAND, 0, 0)
+        self.ledger.write_down(self._state, self._reason, pulses.neutral, NO_COMMAND)
         self._go_neutral()
 
     @property
     def report(self) -> DriveReport:
         """What was done last."""
         with self._lock:
-            return self._report
+            return self.ledger.report
+
+    @property
+    def mode(self) -> DriveMode:
+        """Who drives."""
+        return self._mode
 
     def on_command(self, command: Command, source_stamp_ns: int, inferred_stamp_ns: int = 0) -> DriveReport:
-        """Obey `command` if the car is armed and the command is fresh and valid.
+        """Obey a policy's `command` if the car is armed and it is fresh and valid; return what was done.
 
         Args:
             command: what the policy asks for.
             source_stamp_ns: wall clock, when its frame was captured; 0 (unknown) is too old.
             inferred_stamp_ns: wall clock, when the policy had decided; only reported.
-
-        Returns:
-            What was done.
         """
         with self._lock:
-            self._check_deadline()
-            self._commands += 1
-            if self._closed or self._state not in (DriveState.ARMED, DriveState.DRIVING):
-                self.dropped_unarmed += 1
+            order = policy_order(self._pulses, command, self._speed_limit_mps)
+            return self._on_decision(order, source_stamp_ns, inferred_stamp_ns)
+
+    def on_refused(self, problem: str, source_stamp_ns: int) -> DriveReport:
+        """Stop for a policy's output that stands for no command, and say what is wrong with it."""
+        with self._lock:
+            return self._on_decision(Order(self._pulses.neutral, NO_COMMAND, problem), source_stamp_ns)
+
+    def on_manual(self, angle: float, throttle: float, source_stamp_ns: int = 0) -> DriveReport:
+        """Obey a person's stick, each axis -1..1, + is left and forward, if the car is armed in manual mode.
+
+        A stick at rest that falls silent leads to neutral; a moving one that falls silent is a fault.
+        `source_stamp_ns` is the wall clock when the stick was read, 0 if unknown.
+        """
+        with self._lock:
+            self._begin_command()
+            if not self._accepts(DriveMode.MANUAL):
+                return self._drop_unarmed()
+            if source_stamp_ns and self._frame_age.problem(source_stamp_ns):
+                self.ledger.dropped_late += 1
+                if self._state is DriveState.ARMED:
+                    self._reason = MISTIMED_STICK
                 return self._renew_report()
-            age_s = (self._clock.wall_ns() - source_stamp_ns) / 1e9
-            is_fresh = -self._max_future_s <= age_s <= self._max_frame_age_s
-            if not is_fresh or source_stamp_ns < self._newest_source_ns:
-                self.dropped_late += 1
-                return self._renew_report()
-            problem = _what_is_wrong(command)
-            if problem:
-                self.dropped_invalid += 1
-                return self._stop(problem)
-            return self._obey(command, source_stamp_ns, inferred_stamp_ns)
+            order = manual_order(self._pulses, angle, throttle, self._limits.speed_limit_mps)
+            return self._obey(order, self._limits.manual_deadline_s, source_stamp_ns)
+
+    def on_pulses(self, steering_ns: float, motor_ns: float) -> DriveReport:
+        """Write pulse widths that somebody tries out, if the car is armed in calibration mode; -1 leaves one.
+
+        The motor runs for a few seconds only; a servo alone may be held for as long as it takes to measure.
+        """
+        with self._lock:
+            self._begin_command()
+            if not self._accepts(DriveMode.CALIBRATION):
+                return self._drop_unarmed()
+            order = calibration_order(self._pulses.neutral, self.ledger.report.pwm, steering_ns, motor_ns)
+            stands = order.pwm.motor_ns == self._pulses.neutral.motor_ns
+            return self._obey(order, math.inf if stands else self._limits.calibration_deadline_s)
 
     def tick(self) -> DriveReport | None:
-        """Check the deadline; to be called at 100 Hz or more.
+        """Check deadlines, clock and readiness; to be called at 100 Hz or more.
 
         Returns:
             A report if something changed, else None.
         """
         with self._lock:
-            before = self._report
+            before = self.ledger.report
+            jump_s = self._clock_watch.jump_s()
+            if jump_s and self._state in MOVING:
+                self._stop(f"the system clock was set by {jump_s:+.3f} s")
             self._check_deadline()
             if self._neutral_is_due and not self._closed:
                 self._go_neutral()
-            return self._report if self._report is not before else None
+            self._power.tick()
+            self._update_readiness()
+            return self.ledger.report if self.ledger.report is not before else None
+
+    def block(self, what: str, reason: str) -> DriveReport | None:
+        """Say why the car must not drive, from outside: stops it, and keeps it from being armed.
+
+        Args:
+            what: whose reason this is; a later one of the same replaces it.
+            reason: empty when the car may drive again, for all that `what` knows.
+
+        Returns:
+            A report if something changed, else None.
+        """
+        with self._lock:
+            before = self.ledger.report
+            self._conditions.block(what, reason)
+            if reason and self._state in MOVING:
+                self._stop(reason)
+            self._update_readiness()
+            return self.ledger.report if self.ledger.report is not before else None
 
     def arm(self) -> bool:
         """Allow the car to move with the next command.
 
         Returns:
-            Whether the car is armed now; not so if it is closed, or stopped and not acknowledged.
+            Whether the car is armed now; if not, the report's reason says why.
         """
         with self._lock:
-            if self._closed or self._state is DriveState.STOPPED:
-                return False
-            if self._state is DriveState.DISARMED:
-                self._state, self._reason = DriveState.ARMED, "waiting for the first command"
-                self._waiting_since_s = self._clock.monotonic_s()
-                self._go_neutral()
-            return self._state in (DriveState.ARMED, DriveState.DRIVING)
+            self._update_readiness()
+            if self._state is DriveState.READY:
+                self._arm()
+            return self._state in MOVING
+
+    def arm_when_ready(self) -> None:
+        """Arm by itself as soon as the car is ready, once: for cars that are programs."""
+        with self._lock:
+            self._arms_itself = True
 
     def disarm(self, reason: str = "disarmed") -> DriveReport:
         """Go to neutral and obey nothing more; a stop that nobody acknowledged stays a stop."""
         with self._lock:
+            self._arms_itself = False
             if self._state is not DriveState.STOPPED:
-                self._state, self._reason = DriveState.DISARMED, reason
+                self._state, self._reason, self._rest_reason = DriveState.DISARMED, reason, reason
             return self._go_neutral()
 
     def acknowledge(self) -> DriveReport:
         """Accept the reason of a stop, so that the car can be armed again."""
         with self._lock:
             if self._state is not DriveState.STOPPED:
-                return self._report
-            self._state, self._reason = DriveState.DISARMED, "not armed"
+                return self.ledger.report
+            self._state, self._reason, self._rest_reason = DriveState.DISARMED, UNARMED, UNARMED
+            self._power.on_release()
             return self._go_neutral()
 
     def stop(self, reason: str) -> DriveReport:
         """Go to neutral and stay there until somebody acknowledges `reason`."""
         with self._lock:
             return self._stop(reason)
+
+    def set_mode(self, mode: DriveMode) -> DriveReport:
+        """Let somebody else drive, which disarms."""
+        with self._lock:
+            self._mode = mode
+            return self.disarm(f"mode is now {mode.name.lower()}")
+
+    def limit_speed(self, share: float) -> None:
+        """Limit a policy to a share of the speed limit, 0..1, from its next command on.
+
+        Raises:
+            Sim2RaceError: not 0 to 1.
+        """
+        if not 0.0 <= share <= 1.0:
+            raise Sim2RaceError(f"The maximum speed is {share:g} of the limit; expected 0 to 1.")
+        with self._lock:
+            self._speed_limit_mps = share * self._limits.speed_limit_mps
+
+    def recalibrate(self, pulses: PulseMap) -> DriveReport:
+        """Turn commands into pulse widths otherwise from now on; another neutral disarms."""
+        with self._lock:
+            before, self._pulses = self._pulses, pulses
+            return self.disarm("recalibrated") if pulses.neutral != before.neutral else self.ledger.report
 
     def close(self) -> None:
         """Go to neutral for good and let go of the hardware."""
@@ -203,35 +255,104 @@ class DriveController:
             with contextlib.suppress(Exception):
                 self._output.close()
 
-    def _obey(self, command: Command, source_stamp_ns: int, inferred_stamp_ns: int) -> DriveReport:
+    def _begin_command(self) -> None:
+        self._check_deadline()
+        self.ledger.commands += 1
+
+    def _on_decision(self, order: Order, source_stamp_ns: int, inferred_stamp_ns: int = 0) -> DriveReport:
+        """Obey what a policy has decided, if it is of now."""
+        self._begin_command()
+        lateness = self._frame_age.problem(source_stamp_ns)
+        self._conditions.on_decision(lateness or order.problem)
+        if not self._accepts(DriveMode.AUTONOMOUS):
+            return self._drop_unarmed()
+        if lateness:
+            self.ledger.dropped_late += 1
+            return self._renew_report()
+        return self._obey(order, self._limits.deadline_s, source_stamp_ns, inferred_stamp_ns)
+
+    def _accepts(self, mode: DriveMode) -> bool:
+        may_move = self._state in MOVING and not self._closed and not self._power.is_waking
+        return may_move and mode is self._mode
+
+    def _drop_unarmed(self) -> DriveReport:
+        self.ledger.dropped_unarmed += 1
+        self._update_readiness()
+        return self._renew_report()
+
+    def _obey(
+        self, order: Order, deadline_s: float, source_stamp_ns: int = 0, inferred_stamp_ns: int = 0
+    ) -> DriveReport:
         try:
-            pwm = self._calibration.pwm(command)
-            self._output.write(pwm)
+            if order.problem:
+                self.ledger.dropped_invalid += 1
+                return self._stop(order.problem)
+            self._output.write(order.pwm)
         except Exception as error:  # whatever it is, the car must not go on
-            self.dropped_invalid += 1
+            self.ledger.dropped_invalid += 1
             return self._stop(f"the command could not be written: {error}")
         self._state, self._reason = DriveState.DRIVING, ""
-        self._newest_source_ns = source_stamp_ns
+        self._frame_age.on_obeyed(source_stamp_ns)
         self._waiting_since_s = self._clock.monotonic_s()
-        self._report = self._make_report(pwm, command, source_stamp_ns, inferred_stamp_ns)
-        return self._report
+        self._deadline_s = deadline_s
+        stands = order.pwm.motor_ns == self._pulses.neutral.motor_ns
+        self._may_rest = stands and self._mode is not DriveMode.AUTONOMOUS
+        return self.ledger.write_down(
+            self._state, self._reason, order.pwm, order.command, source_stamp_ns, inferred_stamp_ns
+        )
 
     def _check_deadline(self) -> None:
         waited_s = self._clock.monotonic_s() - self._waiting_since_s
         if self._state is DriveState.DRIVING and waited_s > self._deadline_s:
-            self._stop(f"no fresh command for {self._deadline_s * 1e3:.0f} ms")
-        elif self._state is DriveState.ARMED and waited_s > self._arm_deadline_s:
-            self._stop(f"no command within {self._arm_deadline_s:g} s of arming")
+            if self._may_rest:
+                self._wait()
+                return
+            cause = self._conditions.flow_problem() if self._mode is DriveMode.AUTONOMOUS else ""
+            missed = f"no fresh command for {self._deadline_s * 1e3:.0f} ms"
+            self._stop(f"{missed}: {cause}" if cause else missed)
+        elif self._state is DriveState.ARMED and waited_s > self._limits.arm_deadline_s:
+            self._stop(f"no command within {self._limits.arm_deadline_s:g} s of arming")
+
+    def _update_readiness(self) -> None:
+        """Between disarmed and ready, go where the conditions say."""
+        if self._closed or self._state not in (DriveState.DISARMED, DriveState.READY):
+            return
+        problem = self._conditions.problem(self._mode)
+        state = DriveState.DISARMED if problem else DriveState.READY
+        reason = problem or self._rest_reason
+        if (state, reason) != (self._state, self._reason):
+            self._state, self._reason = state, reason
+            self._renew_report()
+        if self._arms_itself and state is DriveState.READY:
+            self._arm()
+
+    def _arm(self) -> None:
+        self._arms_itself = False
+        self._go_neutral()
+        if self._state is DriveState.STOPPED:
+            return
+        try:
+            self._power.switch_on()
+        except OSError as error:
+            self._stop(f"the power could not be switched on: {error}")
+            return
+        self._wait()
+
+    def _wait(self) -> None:
+        self._state, self._reason = DriveState.ARMED, WAITING
+        self._waiting_since_s = self._clock.monotonic_s()
+        self._go_neutral()
 
     def _stop(self, reason: str) -> DriveReport:
         # The first reason is the cause; what follows it is a consequence.
         if self._state is not DriveState.STOPPED:
             self._state, self._reason = DriveState.STOPPED, reason
+        self._power.on_stop()
         return self._go_neutral()
 
     def _go_neutral(self) -> DriveReport:
-        """Write neutral; if that fails, the car is stopped and every tick tries again."""
-        neutral = self._calibration.neutral
+        """Write neutral; if that fails, the power is cut, the car is stopped and every tick tries again."""
+        neutral = self._pulses.neutral
         if self._closed:
             return self._renew_report()
         try:
@@ -243,41 +364,10 @@ class DriveController:
                 self._state = DriveState.STOPPED
                 self._reason = f"{before}neutral could not be written: {error}"
             self._neutral_is_due = True
+            self._power.cut()
             return self._renew_report()
-        self._newest_source_ns = 0
-        self._report = self._make_report(neutral, NO_COMMAND, 0, 0)
-        return self._report
+        self._frame_age.forget()
+        return self.ledger.write_down(self._state, self._reason, neutral, NO_COMMAND)
 
     def _renew_report(self) -> DriveReport:
-        """Repeat what was written last, with the present state and counts."""
-        last = self._report
-        self._report = self._make_report(
-            last.pwm, last.command, last.source_stamp_ns, last.inferred_stamp_ns, stamp_ns=last.stamp_ns
-        )
-        return self._report
-
-    def _make_report(
-        self, pwm: Pwm, command: Command, source_ns: int, inferred_ns: int, *, stamp_ns: int | None = None
-    ) -> DriveReport:
-        return DriveReport(
-            stamp_ns=self._clock.wall_ns() if stamp_ns is None else stamp_ns,
-            state=self._state,
-            reason=self._reason,
-            command=command,
-            pwm=pwm,
-            source_stamp_ns=source_ns,
-            inferred_stamp_ns=inferred_ns,
-            commands=self._commands,
-            dropped=self.dropped_late + self.dropped_unarmed + self.dropped_invalid,
-        )
-
-
-def _what_is_wrong(command: Command) -> str:
-    """Return why no car may obey `command`, or nothing."""
-    if not (math.isfinite(command.steering_rad) and math.isfinite(command.speed_mps)):
-        return f"a command that is not finite: {command.steering_rad} rad, {command.speed_mps} m/s"
-    if abs(command.steering_rad) > MAX_STEERING_RAD + _ROUNDING:
-        return f"a command out of range: {command.steering_rad:.3f} rad; at most {MAX_STEERING_RAD:.3f}"
-    if not -_ROUNDING <= command.speed_mps <= MAX_SPEED_MPS + _ROUNDING:
-        return f"a command out of range: {command.speed_mps:.3f} m/s; 0 to {MAX_SPEED_MPS:g}"
-    return ""
+        return self.ledger.renew(self._state, self._reason)

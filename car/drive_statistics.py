@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from car.drive import DriveState
+from car.drive_report import DriveState
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,14 @@ class DriveSummary:
 
 
 class DriveStatistics:
-    """Counts; fed by whoever listens to the nodes."""
+    """Counts; fed by whoever listens to the nodes.
 
-    def __init__(self) -> None:
+    Args:
+        has_track: whether somebody says where the car is.
+    """
+
+    def __init__(self, *, has_track: bool = True) -> None:
+        self._has_track = has_track
         self.progress_percent = 0.0
         """Of the present lap."""
         self.lap_times_s: list[float] = []
@@ -85,7 +90,13 @@ class DriveStatistics:
     @property
     def has_everything(self) -> bool:
         """Whether a report of each kind has been taken in, and with it what to count from."""
-        return self._laps_seen is not None and self._has_drive_report and self._frames[0] > 0
+        knows_place = self._laps_seen is not None or not self._has_track
+        return knows_place and self._has_drive_report and self._frames[0] > 0
+
+    @property
+    def frames_seen(self) -> int:
+        """Frames that the camera has sent since the policy is there, by its own count."""
+        return self._frames[0]
 
     def begin(self) -> None:
         """Count from now on: what came while nothing was armed is nothing that went wrong."""

@@ -6,86 +6,25 @@ that stamp and by nothing else. What a log does not have is NaN, 0, -1 or empty,
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from car.action_space import ActionSpace, ContinuousActionSpace, DiscreteActionSpace
-from car.cdr import Columns, decode_columns
-from car.infer_results import RESULT_BYTES, InferResults
-from car.mcap_file import Handle
+from car.cdr import Columns
+from car.raw_log import RawLog
 from car.time_join import NEAR_NS, StampJoin, interpolate, nearest
-from car.topics import (
-    DEVICE_STATUS,
-    DRIVE_REPORT,
-    GROUND_TRUTH,
-    INFERENCE_REPORT,
-    RL_RESULTS,
-    TRACK_POSITION,
-    Topic,
-)
+from car.topics import DEVICE_STATUS, DRIVE_REPORT, GROUND_TRUTH, INFERENCE_REPORT, TRACK_POSITION
 
-
-@dataclass(frozen=True)
-class Picture:
-    """One frame: where its picture is, and what the policy said."""
-
-    file: int
-    handle: Handle
-    jpeg_start: int
-    jpeg_size: int
-    stamp_ns: int
-    frame_id: str
-    results: bytes
-    is_little_endian: bool
-
-
-@dataclass
-class RawLog:
-    """What one pass over a log collects."""
-
-    pictures: list[Picture] = field(default_factory=list)
-    """Frames that the policy saw."""
-    camera: list[Picture] = field(default_factory=list)
-    """Frames of the camera, where they were logged."""
-    messages: dict[str, list[bytes]] = field(default_factory=dict)
-    """CDR bytes of everything else, by topic."""
-    message_stamps: dict[str, list[int]] = field(default_factory=dict)
-    """When each of them was received."""
-    stamps: list[int] = field(default_factory=list)
-    """When each message of a known topic was received."""
-    unreadable: int = 0
-    """Messages that were damaged."""
-    _decoded: dict[str, Columns] = field(default_factory=dict)
-
-    def add_picture(
-        self, topic: str, file: int, handle: Handle, received_ns: int, results: InferResults
-    ) -> None:
-        """Keep one frame; a camera without a clock is given the time of receiving."""
-        pictures = self.pictures if topic == RL_RESULTS.name else self.camera
-        pictures.append(
-            Picture(
-                file=file,
-                handle=handle,
-                jpeg_start=results.jpeg_start,
-                jpeg_size=results.jpeg_size,
-                stamp_ns=results.stamp_ns or received_ns,
-                frame_id=results.frame_id,
-                results=results.results,
-                is_little_endian=results.is_little_endian,
-            )
-        )
-
-    def columns(self, topic: Topic) -> Columns:
-        """Return all messages of `topic`, decoded once; what cannot be decoded is counted."""
-        if topic.name not in self._decoded:
-            messages = self.messages.get(topic.name, [])
-            columns = self._decoded[topic.name] = decode_columns(messages, topic.type_name)
-            self.unreadable += len(messages) - len(columns)
-        return self._decoded[topic.name]
+MAX_EVENTS = 10_000
+"""Of more, only the first are kept: a log in which more happened is damaged, or made to hurt."""
+MAX_APART_NS = 12 * 3600 * 1_000_000_000
+"""A frame further than half a day from the middle of its log has a damaged stamp."""
+MAX_PLACE_M = 1e5
+"""A place further from the track's origin is none."""
+_MAX_STATE = 32
 
 
 @dataclass(frozen=True)
@@ -146,13 +85,15 @@ def build_frames(raw: RawLog, space: ActionSpace | None) -> FrameTable:
         raw: the log; frames are those that the policy saw, or the camera's if no policy was running.
         space: what the actions mean, if known.
     """
-    pictures = raw.pictures
-    if not pictures and raw.camera:
-        pictures = raw.pictures = raw.camera
-    order = np.argsort([picture.stamp_ns for picture in pictures], kind="stable").astype(np.int64)
-    ordered = [pictures[i] for i in order]
-    stamp_ns = np.array([picture.stamp_ns for picture in ordered], dtype=np.int64)
-    probabilities = _probabilities(ordered)
+    pictures = raw.frames()
+    stamp_ns = pictures.stamp_ns
+    order = np.argsort(stamp_ns, kind="stable").astype(np.int64)
+    # Half a day of a log whose stamps are right is more than any battery lasts.
+    away = stamp_ns[order] - (stamp_ns[order[len(order) // 2]] if len(order) else 0)
+    raw.unreadable += int((np.abs(away) > MAX_APART_NS).sum())
+    order = order[np.abs(away) <= MAX_APART_NS]
+    stamp_ns = stamp_ns[order]
+    probabilities = pictures.probabilities()[order]
     action = _actions(probabilities, space)
     steering_rad, speed_mps = _asked_for(probabilities, action, space)
     drive = raw.columns(DRIVE_REPORT)
@@ -161,9 +102,12 @@ def build_frames(raw: RawLog, space: ActionSpace | None) -> FrameTable:
     inferred_ns = StampJoin(inference.stamp_ns("source_stamp"), stamp_ns).take(
         inference.stamp_ns("header.stamp"), 0
     )
+    raw.forget(INFERENCE_REPORT)
+    truth = _ground_truth(raw, stamp_ns)
+    raw.forget(GROUND_TRUTH)
     return FrameTable(
         stamp_ns=stamp_ns,
-        frame_number=np.array([_number(picture.frame_id) for picture in ordered], dtype=np.int64),
+        frame_number=pictures.frame_number[order],
         probabilities=probabilities,
         action=action,
         steering_rad=written.take(drive["steering_rad"].astype(np.float64), steering_rad),
@@ -174,32 +118,32 @@ def build_frames(raw: RawLog, space: ActionSpace | None) -> FrameTable:
         written_ns=written.take(drive.stamp_ns("header.stamp"), 0),
         state=_states(drive, stamp_ns),
         picture=order,
-        **_ground_truth(raw, stamp_ns),
+        **truth,
     )
 
 
 def build_health(raw: RawLog) -> dict[str, NDArray[Any]]:
     """Return `stamp_ns` and every field of the device status, one array each."""
-    columns = raw.columns(DEVICE_STATUS)
-    stamps = np.array(raw.message_stamps.get(DEVICE_STATUS.name, []), dtype=np.int64)[columns.rows]
-    return {"stamp_ns": stamps, **columns.fields}
+    fields = dict(raw.columns(DEVICE_STATUS).fields)
+    return {"stamp_ns": fields.pop("received_ns"), **fields}
 
 
 def build_events(raw: RawLog, run: dict[str, Any]) -> list[LogEvent]:
     """Return changes of the drive's state, laps, leaving the track, and the end, in order of time."""
     drive = raw.columns(DRIVE_REPORT)
-    events = []
-    before = ("", "")
-    for stamp, state, reason in zip(
-        drive.stamp_ns("header.stamp"), drive["state"], drive["reason"], strict=True
-    ):
-        if (state, reason) != before:
-            events.append(LogEvent(int(stamp), str(state), str(reason)))
-            before = (state, reason)
+    states, reasons, stamps = drive["state"], drive["reason"], drive.stamp_ns("header.stamp")
+    changed = np.ones(len(drive), bool)
+    changed[1:] = (states[1:] != states[:-1]) | (reasons[1:] != reasons[:-1])
+    events = [
+        LogEvent(int(stamps[i]), str(states[i]), str(reasons[i]))
+        for i in np.flatnonzero(changed)[:MAX_EVENTS].tolist()
+        if states[i] or reasons[i]
+    ]
     events += _track_events(raw.columns(TRACK_POSITION))
     end = run.get("end")
-    if isinstance(end, dict) and raw.stamps:
-        events.append(LogEvent(max(raw.stamps), "end", str(end.get("reason", ""))))
+    events = sorted(events, key=lambda event: event.stamp_ns)[:MAX_EVENTS]
+    if isinstance(end, dict) and raw.messages:
+        events.append(LogEvent(raw.last_ns, "end", str(end.get("reason", ""))))
     return sorted(events, key=lambda event: event.stamp_ns)
 
 
@@ -216,33 +160,6 @@ def _track_events(position: Columns) -> list[LogEvent]:
         for i in np.flatnonzero(np.diff(off_track, prepend=0) > 0)
     ]
     return events
-
-
-def _number(frame_id: str) -> int:
-    return int(frame_id) if frame_id.isascii() and frame_id.isdigit() and len(frame_id) < 19 else -1
-
-
-def _probabilities(pictures: list[Picture]) -> NDArray[np.float32]:
-    """Return (F, A) outputs, each in the column of its label; A is what most frames have."""
-    sizes = Counter(len(picture.results) // RESULT_BYTES for picture in pictures if picture.results)
-    size = sizes.most_common(1)[0][0] if sizes else 0
-    table = np.full((len(pictures), size), np.nan, dtype=np.float32)
-    for is_little_endian, sign in ((True, "<"), (False, ">")):
-        rows = [
-            row
-            for row, picture in enumerate(pictures)
-            if len(picture.results) == size * RESULT_BYTES and picture.is_little_endian is is_little_endian
-        ]
-        joined = b"".join(pictures[row].results for row in rows)
-        shape = len(rows), size, RESULT_BYTES // 4
-        labels = np.frombuffer(joined, dtype=f"{sign}i4").reshape(shape)[:, :, 0]
-        values = np.frombuffer(joined, dtype=f"{sign}f4").reshape(shape)[:, :, 1]
-        # What is labelled twice or out of range is damaged and stays NaN.
-        is_whole = (np.sort(labels, axis=1) == np.arange(size)).all(axis=1)
-        table[np.array(rows, dtype=np.int64)[is_whole]] = np.take_along_axis(
-            values[is_whole], np.argsort(labels[is_whole], axis=1), axis=1
-        )
-    return table
 
 
 def _actions(probabilities: NDArray[np.float32], space: ActionSpace | None) -> NDArray[np.int64]:
@@ -283,21 +200,34 @@ def _states(drive: Columns, stamp_ns: NDArray[np.int64]) -> NDArray[np.str_]:
     until_ns = np.append(stamp_ns[1:], np.iinfo(np.int64).max)
     at = np.searchsorted(reported_ns[order], np.minimum(until_ns, stamp_ns + NEAR_NS), side="right") - 1
     states = drive["state"][order]
-    return np.where(at >= 0, states[np.maximum(at, 0)], "")
+    found = np.where(at >= 0, states[np.maximum(at, 0)], "")
+    longest = max((len(name) for name in set(found.tolist())), default=0)
+    return found.astype(f"<U{min(max(longest, 1), _MAX_STATE)}")
 
 
 def _ground_truth(raw: RawLog, stamp_ns: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    pose, position = raw.columns(GROUND_TRUTH), raw.columns(TRACK_POSITION)
+    pose, position = _by_time(raw.columns(GROUND_TRUTH)), _by_time(raw.columns(TRACK_POSITION))
     pose_ns, position_ns = pose.stamp_ns("header.stamp"), position.stamp_ns("header.stamp")
     yaw_rad = 2.0 * np.arctan2(pose["pose.pose.orientation.z"], pose["pose.pose.orientation.w"])
     yaw_at = (
         interpolate(stamp_ns, pose_ns, np.unwrap(yaw_rad)) if len(pose) else np.full(len(stamp_ns), np.nan)
     )
+    place = {name: interpolate(stamp_ns, pose_ns, pose[f"pose.pose.position.{name}"]) for name in ("x", "y")}
+    nowhere = ~((np.abs(place["x"]) < MAX_PLACE_M) & (np.abs(place["y"]) < MAX_PLACE_M))
     return {
-        "x_m": interpolate(stamp_ns, pose_ns, pose["pose.pose.position.x"]),
-        "y_m": interpolate(stamp_ns, pose_ns, pose["pose.pose.position.y"]),
+        "x_m": np.where(nowhere, np.nan, place["x"]),
+        "y_m": np.where(nowhere, np.nan, place["y"]),
         "yaw_rad": np.arctan2(np.sin(yaw_at), np.cos(yaw_at)),
         "true_speed_mps": interpolate(stamp_ns, pose_ns, pose["twist.twist.linear.x"]),
         "progress": nearest(stamp_ns, position_ns, position["progress_percent"]),
         "lateral_m": interpolate(stamp_ns, position_ns, position["lateral_m"]),
     }
+
+
+def _by_time(columns: Columns) -> Columns:
+    """Return messages in order of their stamps: a log keeps them in the order of arrival."""
+    stamps = columns.stamp_ns("header.stamp")
+    if (np.diff(stamps) >= 0).all():
+        return columns
+    order = np.argsort(stamps, kind="stable")
+    return Columns(columns.rows[order], {name: column[order] for name, column in columns.fields.items()})

@@ -25,6 +25,15 @@ EXPORT_DEADLINE_S = 1.0
 class PowerGate(Protocol):
     """What can cut the power of servo and motor."""
 
+    @property
+    def powered(self) -> bool:
+        """Whether they have power now, whoever switched last.
+
+        Raises:
+            OSError: the hardware does not say.
+        """
+        ...
+
     def switch_on(self) -> None:
         """Feed servo and motor controller.
 
@@ -106,7 +115,8 @@ class GatedPwm:
     """
 
     def __init__(self, output: PwmOutput, gate: PowerGate) -> None:
-        self._output = output
+        self.inner = output
+        """What sends the pulses."""
         self._gate = gate
         self._begun = False
 
@@ -116,10 +126,15 @@ class GatedPwm:
         Raises:
             OSError: the hardware did not take them.
         """
-        self._output.write(pwm)
+        self.inner.write(pwm)
         if not self._begun:
             self._gate.switch_on()
             self._begun = True
+
+    @property
+    def powered(self) -> bool:
+        """Whether servo and motor controller have power now."""
+        return self._gate.powered
 
     def switch_on(self) -> None:
         """Feed servo and motor controller; they must already be getting neutral pulses.
@@ -141,4 +156,4 @@ class GatedPwm:
         """Cut the power and let go of the output, even if one of them fails."""
         with contextlib.suppress(OSError):
             self._gate.cut()
-        self._output.close()
+        self.inner.close()

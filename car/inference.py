@@ -1,7 +1,8 @@
 """From a JPEG to a decision: what the inference node does, without ROS.
 
-One frame, one decision: a frame that is old, from the future or no picture is dropped and counted, never
-queued. What a policy needs beyond the present frame, earlier frames and its own last commands, is kept here.
+One frame, one decision: a frame that is old, from the future, no picture, or the same picture again while
+the car moves is dropped and counted, never queued. What a policy needs beyond the present frame, earlier
+frames and its own last commands, is kept here.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 from car.action_space import ActionSpace, Command, DiscreteActionSpace
 from car.clock import Clock
 from car.errors import Sim2RaceError
+from car.frozen_picture import FrozenPicture
 from car.policy import Policy
 from car.preprocess import HEIGHT, WIDTH, frame_from_jpeg, observation
 
 MAX_FUTURE_S = 0.05
 """A frame from further in the future than this was stamped by a wrong clock."""
 WARM_UP_RUNS = 5
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,15 @@ class FrameCounts:
     dropped_old: int = 0
     """Frames older than the limit, or overtaken by a newer one on the way."""
     dropped_bad: int = 0
-    """Frames from the future, frames that are no picture, and frames that the policy failed on."""
+    """Frames from the future, frozen ones, those that are no picture, and those that the policy failed on."""
+    overtaken: int = 0
+    """Of the old ones: a newer frame came first."""
+    future: int = 0
+    """Of the bad ones: stamped by a wrong clock."""
+    malformed: int = 0
+    """Of the bad ones: no picture."""
+    frozen: int = 0
+    """Of the bad ones: the same picture under a new stamp, while the car moves."""
 
 
 class InferencePipeline:
@@ -58,31 +69,46 @@ class InferencePipeline:
         policy: decides.
         clock: wall clock for the age of frames, monotonic for the time taken.
         max_frame_age_s: an older frame is dropped.
+        refuse_frozen: drop a picture that is the one before; not for a recording that is fed back, in which
+            the car may stand still while ours believes to move.
     """
 
-    def __init__(self, policy: Policy, clock: Clock, *, max_frame_age_s: float = 0.1) -> None:
+    def __init__(
+        self, policy: Policy, clock: Clock, *, max_frame_age_s: float = 0.1, refuse_frozen: bool = True
+    ) -> None:
         self.counts = FrameCounts()
         self.problem = ""
         """Why the last frame was dropped; empty if it was not."""
-        self._policy = policy
+        self.frozen_picture = FrozenPicture(clock)
+        """Wants to know what the wheels obey."""
         self._clock = clock
         self._max_frame_age_s = max_frame_age_s
+        self._refuse_frozen = refuse_frozen
         self._newest_number = -1
         self._newest_captured_ns = 0
+        self._obeyed = True
+        self.use(policy)
+
+    def use(self, policy: Policy) -> None:
+        """Decide by another policy from the next frame on; it begins without a past."""
+        self._policy = policy
         self._stack: NDArray[np.uint8] | None = None
         self._commands = np.zeros((policy.history, 2), dtype=np.float32)
 
-    def warm_up(self) -> None:
-        """Decode and decide a few times, so that the first real frame is not the slow one.
+    @property
+    def policy(self) -> Policy:
+        """What decides now."""
+        return self._policy
 
-        Raises:
-            Sim2RaceError: the policy does not run.
+    def on_drive(self, *, obeyed: bool) -> None:
+        """Take in whether the wheels obey the decisions; a car that is held has no past commands.
+
+        A policy that is given its last commands learned from cars that stand before they start; what it
+        would have done while somebody held it at the line is nothing that ever happened.
         """
-        jpeg = cv2.imencode(".jpg", np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8))[1].tobytes()
-        for _ in range(WARM_UP_RUNS):
-            self._decide(self._stacked(observation(frame_from_jpeg(jpeg))))
-        self._stack = None
-        self._commands[:] = 0.0
+        self._obeyed = obeyed
+        if not obeyed:
+            self._commands[:] = 0.0
 
     def offer(self, jpeg: bytes, captured_ns: int, frame_id: str = "") -> Decision | None:
         """Decide about one frame.
@@ -98,18 +124,18 @@ class InferencePipeline:
         """
         self._count_arrival(frame_id)
         started_s = self._clock.monotonic_s()
-        age_s = (self._clock.wall_ns() - captured_ns) / 1e9
-        if age_s > self._max_frame_age_s or captured_ns < self._newest_captured_ns:
-            self.counts.dropped_old += 1
-            self.problem = f"the frame is {age_s * 1e3:.0f} ms old"
-            return None
-        if age_s < -MAX_FUTURE_S:
-            self._drop_bad(f"the frame is stamped {-age_s * 1e3:.0f} ms in the future")
+        if not self._is_fresh(captured_ns) or self._is_frozen(jpeg, captured_ns):
             return None
         try:
-            output = self._decide(self._stacked(observation(frame_from_jpeg(jpeg))))
-        except Exception as error:  # a frame that fails must not end the node; onnxruntime has no base class
+            seen = observation(frame_from_jpeg(jpeg))
+        except Sim2RaceError as error:
+            self.counts.malformed += 1
             self._drop_bad(f"the frame failed: {error}")
+            return None
+        try:
+            output = self._decide(self._stacked(seen))
+        except Exception as error:  # a frame that fails must not end the node; onnxruntime has no base class
+            self._drop_bad(f"the policy failed: {error}")
             return None
         self._newest_captured_ns = captured_ns
         self.counts.acted += 1
@@ -120,6 +146,31 @@ class InferencePipeline:
             inferred_ns=self._clock.wall_ns(),
             inference_ms=(self._clock.monotonic_s() - started_s) * 1e3,
         )
+
+    def _is_fresh(self, captured_ns: int) -> bool:
+        """Say whether a frame is young enough and the newest, or drop it."""
+        now_ns = self._clock.wall_ns()
+        if self._newest_captured_ns > now_ns + MAX_FUTURE_S * 1e9:
+            self._newest_captured_ns = 0  # the clock was put back: what came before it says nothing any more
+        age_s = (now_ns - captured_ns) / 1e9
+        is_overtaken = captured_ns < self._newest_captured_ns
+        if age_s > self._max_frame_age_s or is_overtaken:
+            self.counts.dropped_old += 1
+            self.counts.overtaken += is_overtaken
+            self.problem = f"the frame is {age_s * 1e3:.0f} ms old"
+            return False
+        if age_s < -MAX_FUTURE_S:
+            self.counts.future += 1
+            self._drop_bad(f"the frame is stamped {-age_s * 1e3:.0f} ms in the future")
+            return False
+        return True
+
+    def _is_frozen(self, jpeg: bytes, captured_ns: int) -> bool:
+        frozen_s = self.frozen_picture.frozen_s(jpeg, captured_ns) if self._refuse_frozen else 0.0
+        if frozen_s > 0.0:
+            self.counts.frozen += 1
+            self._drop_bad(f"the picture has been the same for {frozen_s * 1e3:.0f} ms, and the car moves")
+        return frozen_s > 0.0
 
     def _count_arrival(self, frame_id: str) -> None:
         """Count the frame, and by its number those that were overtaken before they arrived."""
@@ -132,6 +183,7 @@ class InferencePipeline:
             self._newest_number = number
         self.counts.frames_in += 1 + missed
         self.counts.dropped_old += missed
+        self.counts.overtaken += missed
 
     def _drop_bad(self, problem: str) -> None:
         self.counts.dropped_bad += 1
@@ -151,6 +203,8 @@ class InferencePipeline:
         if not self._policy.history:
             return self._policy.act(stack)
         output = self._policy.act(stack, self._commands)
+        if not self._obeyed:
+            return output
         try:
             command = command_from_output(self._policy.action_space, output)
         except Sim2RaceError:
@@ -160,12 +214,29 @@ class InferencePipeline:
         return output
 
 
+def warm_up(policy: Policy) -> None:
+    """Decode and decide a few times, so that the first real frame is not the slow one.
+
+    Raises:
+        Sim2RaceError: the policy does not run.
+    """
+    jpeg = cv2.imencode(".jpg", np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8))[1].tobytes()
+    history = np.zeros((policy.history, 2), dtype=np.float32) if policy.history else None
+    for _ in range(WARM_UP_RUNS):
+        seen = observation(frame_from_jpeg(jpeg))
+        policy.act(np.repeat(seen[None], policy.frames, axis=0), history)
+
+
 def command_from_output(space: ActionSpace, output: NDArray[np.float32]) -> Command:
     """Return the command that a policy's output stands for: the most probable action, or the scaled values.
 
     Raises:
-        Sim2RaceError: an output of the wrong length or not finite.
+        Sim2RaceError: an output of the wrong length, not finite, or beyond what the contract allows: a policy
+            that says so has broken down, and its largest value means nothing.
     """
+    low = 0.0 if isinstance(space, DiscreteActionSpace) else -1.0
+    if np.any(output < low - _ROUNDING) or np.any(output > 1.0 + _ROUNDING):
+        raise Sim2RaceError(f"The policy's output is out of range: {output.tolist()}; expected {low:g} to 1.")
     if isinstance(space, DiscreteActionSpace):
         return space.command(space.choose(output))
     return space.command(output)

@@ -31,6 +31,8 @@ def parse_json_object(text: str | bytes, *, source: str) -> dict[str, Any]:
         raise BadFileError(f"{source} is not JSON: {error.msg} at {where}.") from error
     except RecursionError as error:
         raise BadFileError(f"{source} is not usable JSON: it is nested too deeply.") from error
+    except ValueError as error:
+        raise BadFileError(f"{source} is not usable JSON: a number in it has thousands of digits.") from error
     if not isinstance(data, dict):
         raise BadFileError(f"{source} holds a JSON {type(data).__name__}; expected an object.")
     return data
@@ -67,6 +69,10 @@ def finite_number(data: Mapping[str, Any], key: str, *, where: str) -> float:
     value = data[key]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadFileError(f"{where}: {key!r} is {value!r}; expected a number.")
-    if not math.isfinite(value):
-        raise BadFileError(f"{where}: {key!r} is {value!r}; expected a finite number.")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise BadFileError(f"{where}: {key!r} is {str(value)[:40]}; expected a finite number.")
+    return number

@@ -7,7 +7,6 @@ is kept, so that ten minutes of driving take a few megabytes, and `CarLog.jpeg` 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,22 +14,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rosbags.interfaces import Nodetype
 from rosbags.typesys import get_types_from_msg
 from rosbags.typesys.store import Typestore
 
 from car.action_space import ActionSpace, load_model_metadata, parse_model_metadata
 from car.errors import BadFileError, Sim2RaceError
-from car.frame_table import RawLog, build_events, build_frames, build_health
+from car.frame_table import build_events, build_frames, build_health
 from car.infer_results import parse_compressed_image, parse_infer_results
 from car.json_file import read_json_object
-from car.mcap_file import Handle, McapFile, TopicType
+from car.log_parts import LogFile, Part, is_log, open_parts
+from car.mcap_file import Entry, Handle, TopicType
 from car.messages import deserialize, typestore
 from car.preprocess import frame_from_jpeg
-from car.sqlite_file import SqliteFile
-from car.topics import CAMERA, RL_RESULTS, RUN_INFO, TOPICS
+from car.raw_log import NEEDED, PICTURE_TOPICS, FieldDefinitions, RawLog
+from car.topics import RL_RESULTS, RUN_INFO, TOPICS
 
-LogFile = McapFile | SqliteFile
-SUFFIXES = (".mcap", ".db3")
+MAX_RUN_INFO_BYTES = 2**20
+"""More than any run has to say of itself."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class LogSummary:
 class CarLog:
     """One log, open for replay; made by `read_log`."""
 
-    def __init__(self, path: Path, files: list[LogFile], raw: RawLog, damages: list[str]) -> None:
+    def __init__(self, path: Path, parts: list[Part], raw: RawLog, damages: list[str]) -> None:
         self.path = path
         """The directory or file that was opened."""
         self.name = path.stem if path.is_file() else path.name
@@ -74,8 +75,8 @@ class CarLog:
             damages = [*damages, f"{raw.unreadable} damaged messages were left out"]
         self.damage = "; ".join(damages) or None
         """What could not be read; None if everything was."""
-        self._files = files
-        self._pictures = [raw.pictures[i] for i in self.frames.picture]
+        self._parts: dict[int, Part] = dict(enumerate(parts))
+        self._places = raw.frames().places[self.frames.picture]
 
     def jpeg(self, index: int) -> bytes:
         """Return the picture of frame `index` as it was logged, read from the file now.
@@ -85,11 +86,15 @@ class CarLog:
             Sim2RaceError: the frame has no picture.
             IndexError: there is no such frame.
         """
-        picture = self._pictures[index]
-        if not picture.jpeg_size:
+        number, offset, size, chunk, start, length = self._places[index].tolist()
+        if length <= 0:
             raise Sim2RaceError(f"Frame {index} of {self.name} was logged without a picture.")
-        data: bytes = self._files[picture.file].fetch(picture.handle)
-        return data[picture.jpeg_start : picture.jpeg_start + picture.jpeg_size]
+        data = self._part(number).file.fetch(Handle(offset, size, chunk))
+        return data[start : start + length]
+
+    def _part(self, number: int) -> Part:
+        """Return one of the log's files, open."""
+        return self._parts[number]
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Return the picture of frame `index` as (120, 160, 3) RGB.
@@ -106,26 +111,23 @@ def read_log(path: Path) -> CarLog:
     Raises:
         BadFileError: there is no log, or nothing in it can be read.
     """
-    files = _open_files(Path(path))
+    parts = open_parts(Path(path))
     raw = RawLog()
     damages: list[str] = []
-    for number, file in enumerate(files):
-        unusable: set[str] = set()
-        checked: set[str] = set()
-        for entry in file.entries():
-            if entry.topic not in checked:
-                checked.add(entry.topic)
-                problem = _foreign_type(entry.topic, file.types[entry.topic])
-                if problem:
-                    unusable.add(entry.topic)
-                    damages.append(problem)
-            if entry.topic in TOPICS and entry.topic not in unusable:
-                _collect(raw, number, entry.topic, entry.stamp_ns, entry.data, entry.handle)
-        if file.damage:
-            damages.append(file.damage)
-    if not raw.stamps and damages:
+    for number, part in enumerate(parts):
+        topics: dict[str, _Reading] = {}
+        for entry in part.file.entries():
+            reading = topics.get(entry.topic)
+            if reading is None:
+                reading = topics[entry.topic] = _reading(entry.topic, part.file.types[entry.topic])
+                damages += [reading.problem] if reading.problem else []
+            if reading.wanted:
+                _collect(raw, number, entry, reading.definitions)
+        if part.file.damage:
+            damages.append(part.file.damage)
+    if not raw.messages and damages:
         raise BadFileError(f"Nothing in the log {path} can be read: {damages[0]}.")
-    return CarLog(Path(path), files, raw, damages)
+    return CarLog(Path(path), parts, raw, list(dict.fromkeys(damages)))
 
 
 def list_logs(folder: Path) -> list[LogSummary]:
@@ -138,64 +140,84 @@ def list_logs(folder: Path) -> list[LogSummary]:
         children = sorted(Path(folder).iterdir())
     except OSError as error:
         raise BadFileError(f"The log folder {folder} cannot be read: {error.strerror or error}.") from error
-    logs = [_summary(child) for child in children if _looks_like_a_log(child)]
+    logs = [_summary(child) for child in children if is_log(child)]
     return sorted(logs, key=lambda log: (log.started_ns, log.name), reverse=True)
 
 
-def _collect(raw: RawLog, file: int, topic: str, stamp_ns: int, data: bytes, handle: Handle) -> None:
-    raw.stamps.append(stamp_ns)
-    if topic in (RL_RESULTS.name, CAMERA.name):
-        parse = parse_infer_results if topic == RL_RESULTS.name else parse_compressed_image
-        try:
-            raw.add_picture(topic, file, handle, stamp_ns, parse(data))
-        except BadFileError:
-            raw.unreadable += 1
-    else:
-        raw.messages.setdefault(topic, []).append(data)
-        raw.message_stamps.setdefault(topic, []).append(stamp_ns)
+@dataclass(frozen=True)
+class _Reading:
+    """How one topic of one file is read."""
+
+    wanted: bool
+    """Whether at all."""
+    definitions: FieldDefinitions | None = None
+    """The fields of its messages, where the file has others than ours; None for ours."""
+    problem: str | None = None
+    """Why a topic of the table is not."""
 
 
-def _open_files(path: Path) -> list[LogFile]:
-    if path.is_dir():
-        paths = [child for child in path.iterdir() if child.suffix in SUFFIXES]
-        if not paths:
-            raise BadFileError(f"{path} is no log: there is no .mcap or .db3 file in it.")
-    elif path.suffix in SUFFIXES:
-        paths = [path]
-    elif path.exists():
-        raise BadFileError(f"{path} is no log; expected a log's folder, an .mcap or a .db3 file.")
-    else:
-        raise BadFileError(f"The log {path} does not exist.")
-    return [_open_file(child) for child in sorted(paths, key=_split_number)]
-
-
-def _open_file(path: Path) -> LogFile:
-    return McapFile(path) if path.suffix == ".mcap" else SqliteFile(path)
-
-
-def _split_number(path: Path) -> tuple[int, str]:
-    """Sort the parts of a split log as they were written: `_10` after `_9`."""
-    match = re.search(r"_(\d+)$", path.stem)
-    return int(match[1]) if match else 0, path.name
-
-
-def _foreign_type(topic: str, given: TopicType) -> str | None:
-    """Return why a topic of the table cannot be read here, or None."""
+def _reading(topic: str, given: TopicType) -> _Reading:
+    """Decide how a topic is read: by our definitions, or by the file's own where they hold what is needed."""
     if topic not in TOPICS:
-        return None
+        return _Reading(wanted=False)
     expected = TOPICS[topic].type_name
     if given.name != expected:
-        return f"{topic} has the type {given.name}; expected {expected}"
+        problem = f"{topic} has the type {given.name[:80]}; expected {expected}"
+        return _Reading(wanted=False, problem=problem)
     if not given.definition:
-        return None
+        return _Reading(wanted=True)
     try:
-        theirs = get_types_from_msg(given.definition, given.name)[given.name]
+        theirs = get_types_from_msg(given.definition, given.name)
+        same = theirs[given.name][1] == _ours().fielddefs[expected][1]
+        definitions = {**_ours().fielddefs, **theirs}
+        names = set(_field_names(definitions, expected)) if topic in NEEDED and not same else set()
     except Exception as error:  # the parser of a foreign text may fail in any way
-        return f"{topic} has a definition that cannot be parsed: {type(error).__name__}"
+        problem = f"{topic} has a definition that cannot be parsed: {type(error).__name__}"
+        return _Reading(wanted=False, problem=problem)
+    if same:
+        return _Reading(wanted=True)
+    if topic in NEEDED and set(NEEDED[topic]) <= names:
+        return _Reading(wanted=True, definitions=definitions)
+    problem = f"{topic} has another definition of {expected}, as the stock car software has"
+    return _Reading(wanted=topic not in (*NEEDED, *PICTURE_TOPICS), problem=problem)
+
+
+def _ours() -> Typestore:
     store: Typestore = typestore()
-    if theirs[1] != store.fielddefs[expected][1]:
-        return f"{topic} has another definition of {expected}, as the stock car software has"
-    return None
+    return store
+
+
+def _field_names(
+    definitions: FieldDefinitions, type_name: str, prefix: str = "", depth: int = 0
+) -> Iterator[str]:
+    """Yield the dotted names of all fields of a type.
+
+    Raises:
+        ValueError: a field that is not read by columns, or of a type that is not defined.
+    """
+    if depth > 8 or type_name not in definitions:
+        raise ValueError(f"no type {type_name}")
+    for name, (kind, detail) in definitions[type_name][1]:
+        if kind == Nodetype.NAME:
+            yield from _field_names(definitions, str(detail), f"{prefix}{name}.", depth + 1)
+        elif kind == Nodetype.BASE or (kind == Nodetype.ARRAY and detail[0][0] == Nodetype.BASE):
+            yield f"{prefix}{name}"
+        else:
+            raise ValueError(f"a sequence {name}")
+
+
+def _collect(raw: RawLog, file: int, entry: Entry, definitions: FieldDefinitions | None) -> None:
+    raw.count(entry.stamp_ns)
+    if entry.topic in PICTURE_TOPICS:
+        parse = parse_infer_results if entry.topic == RL_RESULTS.name else parse_compressed_image
+        try:
+            raw.add_picture(entry.topic, file, entry.handle, entry.stamp_ns, parse(entry.data))
+        except BadFileError:
+            raw.unreadable += 1
+    elif entry.topic in NEEDED:
+        raw.add_message(TOPICS[entry.topic], entry.data, entry.stamp_ns, definitions)
+    elif entry.topic == RUN_INFO.name and len(entry.data) <= MAX_RUN_INFO_BYTES:
+        raw.run.update(_run_message(entry.data))
 
 
 def _folder(path: Path) -> Path:
@@ -208,15 +230,16 @@ def _run_info(path: Path, raw: RawLog) -> dict[str, Any]:
         beside = read_json_object(_folder(path) / "run.json")
     except BadFileError:
         beside = {}
-    logged: dict[str, Any] = {}
-    for data in raw.messages.get(RUN_INFO.name, []):
-        try:
-            found = json.loads(deserialize(data, RUN_INFO.type_name).data)
-        except Exception:
-            continue
-        if isinstance(found, dict):
-            logged.update(found)
-    return {**logged, **beside}
+    return {**raw.run, **beside}
+
+
+def _run_message(data: bytes) -> dict[str, Any]:
+    """Return what one message says of the run; nothing if it cannot be read."""
+    try:
+        found = json.loads(deserialize(data, RUN_INFO.type_name).data)
+    except Exception:  # a foreign message may fail in any way
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _action_space(path: Path, run: dict[str, Any]) -> ActionSpace | None:
@@ -227,12 +250,6 @@ def _action_space(path: Path, run: dict[str, Any]) -> ActionSpace | None:
         return load_model_metadata(_folder(path) / "model_metadata.json")
     except BadFileError:
         return None
-
-
-def _looks_like_a_log(path: Path) -> bool:
-    if path.is_file():
-        return path.suffix in SUFFIXES
-    return path.is_dir() and any(child.suffix in SUFFIXES for child in _children(path))
 
 
 def _children(path: Path) -> Iterator[Path]:
@@ -246,11 +263,11 @@ def _summary(path: Path) -> LogSummary:
     name = path.stem if path.is_file() else path.name
     try:
         size = sum(child.stat().st_size for child in ([path] if path.is_file() else _children(path)))
-        files = _open_files(path)
+        parts = open_parts(path)
     except (OSError, Sim2RaceError) as error:
         return LogSummary(path, name, 0, 0.0, 0, 0, str(error))
     start_ns, end_ns, frames, damage = 2**63, 0, 0, None
-    for file in files:
+    for file in (part.file for part in parts):
         totals = file.counts()
         if totals is None:
             first, last, seen = _count(file)

@@ -54,7 +54,7 @@ class LogWriter:
         name: what was driven, usually the policy's name; begins the directory's name.
         started_at: local time of the start; ends the directory's name.
         run: content of `run.json`: policy, action space, calibration, versions, track.
-        policy: the `policy.onnx` that drives, to be copied.
+        policy: the `policy.onnx` that drives, to be copied: its path, or its bytes.
         queue_bytes: how much may wait for the disk.
 
     Raises:
@@ -68,7 +68,7 @@ class LogWriter:
         name: str,
         started_at: datetime,
         run: Mapping[str, Any] | None = None,
-        policy: Path | None = None,
+        policy: Path | bytes | None = None,
         queue_bytes: int = QUEUE_BYTES,
     ) -> None:
         self.path = _free_path(folder, f"{safe_name(name)}-{started_at:%Y%m%d-%H%M%S}")
@@ -151,13 +151,10 @@ class LogWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.close(f"{kind.__name__}: {error}" if kind else "")
 
-    def _copy_beside(self, policy: Path | None) -> None:
+    def _copy_beside(self, policy: Path | bytes | None) -> None:
         self._write_run()
         if policy is not None:
-            try:
-                content = policy.read_bytes()
-            except OSError as error:
-                raise Sim2RaceError(f"Cannot read the policy {policy}: {error.strerror or error}.") from error
+            content = policy if isinstance(policy, bytes) else _read(policy)
             write_atomically(self.path / "policy.onnx", content)
 
     def _write_run(self) -> None:
@@ -227,6 +224,13 @@ class LogWriter:
 def safe_name(name: str) -> str:
     """Return `name` with everything replaced that is no good in a folder's name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".")[:80] or "log"
+
+
+def _read(policy: Path) -> bytes:
+    try:
+        return policy.read_bytes()
+    except OSError as error:
+        raise Sim2RaceError(f"Cannot read the policy {policy}: {error.strerror or error}.") from error
 
 
 def _free_path(folder: Path, name: str) -> Path:

@@ -12,14 +12,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from rosbags.rosbag2.storage_mcap import decompress
-
 from car.errors import BadFileError
+from car.unpack import MAX_MESSAGE_BYTES, unpack, unpack_message
 
 MAGIC = b"\x89MCAP0\r\n"
 FOOTER_BYTES = 37
-MAX_CHUNK_BYTES = 256 * 2**20
+MAX_CHUNK_BYTES = 64 * 2**20
 """More than any logger writes; a larger figure is damage or malice."""
+MAX_SUMMARY_BYTES = 16 * 2**20
+"""Of the totals at the end of a file."""
+MAX_GROWTH, MIN_GROWN_BYTES = 20, 8 * 2**20
+"""All chunks together unpack to at most so many times the file, or so many bytes of a small one.
+
+Most of a log is JPEGs, and those do not shrink."""
+MAX_EMPTY_RECORDS = 10_000
+"""Records without a message that are passed over in one chunk."""
+_LATEST_NS = 2**63 - 1
 
 _RECORD = struct.Struct("<BQ")
 _CHUNK = struct.Struct("<QQQI")
@@ -84,6 +92,7 @@ class McapFile:
         self._schemas: dict[int, TopicType] = {}
         self._topics: dict[int, str] = {}
         self._unpacked: tuple[int, bytes] = (-1, b"")
+        self._unpacked_bytes = 0
         try:
             self._size = path.stat().st_size
             with path.open("rb") as file:
@@ -120,7 +129,10 @@ class McapFile:
                 if op == _CHUNK_OP:
                     yield from self._chunk(file, at, min(end, self._size) - at - _RECORD.size)
                 elif op in (_SCHEMA, _CHANNEL, _MESSAGE_OP) and end <= self._size:
-                    yield from self._records(head + file.read(size), at, -1)
+                    if size > MAX_MESSAGE_BYTES:
+                        self._note(f"the record at byte {at} is larger than any message")
+                    else:
+                        yield from self._records(head + file.read(size), at, -1)
                 if end > self._size:
                     self._note(f"the file ends at byte {self._size}, in the middle of a record")
                     return
@@ -139,13 +151,11 @@ class McapFile:
                     data = file.read(handle.size)
                 else:
                     data = self._content(file, handle.chunk)[handle.offset : handle.offset + handle.size]
-        except OSError as error:
-            raise BadFileError(
-                f"The log file {self.path} cannot be read: {error.strerror or error}."
-            ) from error
-        if len(data) != handle.size:
-            raise BadFileError(f"The log file {self.path} has become shorter since it was opened.")
-        return data
+            if len(data) != handle.size:
+                raise BadFileError(f"The log file {self.path} has become shorter since it was opened.")
+            return unpack_message(data)
+        except (OSError, ValueError, OverflowError, struct.error, IndexError) as error:
+            raise BadFileError(f"The log file {self.path} cannot be read: {error}.") from error
 
     def counts(self) -> Counts | None:
         """Return the totals that a finished file has at its end; None if it has none."""
@@ -156,7 +166,7 @@ class McapFile:
                 if len(footer) != FOOTER_BYTES or footer[0] != _FOOTER or not footer.endswith(MAGIC):
                     return None
                 (start,) = _U64.unpack_from(footer, 9)
-                if not 0 < start < self._size:
+                if not 0 < start < self._size or self._size - start > MAX_SUMMARY_BYTES:
                     return None
                 file.seek(start)
                 summary = file.read(self._size - FOOTER_BYTES - start)
@@ -189,6 +199,9 @@ class McapFile:
     def _chunk(self, file: BinaryIO, at: int, size: int) -> Iterator[Entry]:
         """Yield the messages of the chunk at `at`, of which `size` bytes are in the file."""
         body_at = at + _RECORD.size
+        if size > MAX_CHUNK_BYTES:
+            self._note(f"the chunk at byte {at} is larger than any logger writes")
+            return
         file.seek(body_at)
         body = file.read(size)
         try:
@@ -200,11 +213,12 @@ class McapFile:
         records = body[records_at + 8 : records_at + 8 + stored]
         is_whole = len(records) == stored
         if compression:
-            if not is_whole or length > MAX_CHUNK_BYTES:
+            self._unpacked_bytes += length
+            if not is_whole or not self._may_unpack(at, length):
                 return
             try:
-                records = decompress(records, compression, length, 0)
-            except Exception as error:  # every compressor has errors of its own
+                records = unpack(records, compression, length)
+            except BadFileError as error:
                 self._note(f"the chunk at byte {at} cannot be unpacked: {error}")
                 return
         if is_whole and checksum and zlib.crc32(records) != checksum:
@@ -212,10 +226,18 @@ class McapFile:
             return
         yield from self._records(records, body_at + records_at + 8, at if compression else -1)
 
+    def _may_unpack(self, at: int, length: int) -> bool:
+        """Say whether a chunk may be unpacked; what few bytes could ask for has an end."""
+        total = max(MIN_GROWN_BYTES, MAX_GROWTH * self._size)
+        if length <= MAX_CHUNK_BYTES and self._unpacked_bytes <= total:
+            return True
+        self._note(f"the chunk at byte {at} would unpack to {length} bytes, more than any logger writes")
+        return False
+
     def _records(self, data: bytes, base: int, chunk: int) -> Iterator[Entry]:
         """Yield the messages among the records in `data`, which begins at `base` in the file."""
-        at, total, topics = 0, len(data), self._topics
-        while at + _RECORD.size <= total:
+        at, total, topics, empty = 0, len(data), self._topics, 0
+        while empty < MAX_EMPTY_RECORDS and at + _RECORD.size <= total:
             op, size = _RECORD.unpack_from(data, at)
             at += _RECORD.size
             end = at + size
@@ -225,14 +247,27 @@ class McapFile:
                 channel, _, stamp_ns, _ = _MESSAGE.unpack_from(data, at)
                 at += _MESSAGE.size
                 topic = topics.get(channel)
-                if topic is not None:
+                if topic is not None and stamp_ns <= _LATEST_NS:
                     offset = at if chunk >= 0 else base + at
-                    yield Entry(topic, stamp_ns, data[at:end], Handle(offset, end - at, chunk))
+                    message = self._message(data[at:end], offset)
+                    if message is not None:
+                        empty = -1
+                        yield Entry(topic, stamp_ns, message, Handle(offset, end - at, chunk))
             elif op == _SCHEMA:
                 self._add_schema(data[at:end])
             elif op == _CHANNEL:
                 self._add_channel(data[at:end])
+            elif op == 0:
+                return
             at = end
+            empty += 1
+
+    def _message(self, data: bytes, offset: int) -> bytes | None:
+        try:
+            return unpack_message(data)
+        except BadFileError as error:
+            self._note(f"the message at byte {offset} cannot be unpacked: {error}")
+            return None
 
     def _content(self, file: BinaryIO, chunk: int) -> bytes:
         """Return the unpacked content of a compressed chunk; the last one is kept, as players go forward."""
@@ -243,7 +278,10 @@ class McapFile:
             body = file.read(min(size, MAX_CHUNK_BYTES))
             _, _, length, _ = _CHUNK.unpack_from(body, 0)
             compression, records_at = _string(body, _CHUNK.size)
-            unpacked = self._unpacked = chunk, decompress(body[records_at + 8 :], compression, length, 0)
+            (stored,) = _U64.unpack_from(body, records_at)
+            packed = body[records_at + 8 : records_at + 8 + stored]
+            content = unpack(packed, compression, min(length, MAX_CHUNK_BYTES))
+            unpacked = self._unpacked = chunk, content
         return unpacked[1]
 
     def _add_schema(self, body: bytes) -> None:

@@ -62,6 +62,13 @@ uint64 frames_acted
 uint64 dropped_old
 uint64 dropped_bad
 float32 inference_ms
+uint64 dropped_overtaken
+uint64 dropped_future
+uint64 dropped_malformed
+uint64 dropped_frozen
+string state
+string reason
+string policy_sha256
 """,
     "sim2race_msgs/msg/TrackPosition": """\
 std_msgs/Header header

@@ -23,6 +23,8 @@ from car.policy import Policy
 from car.preprocess import HEIGHT, WIDTH
 
 DEFAULT_FOLDER = Path("~/.sim2race/models")
+BUNDLED_POLICY = Path(__file__).parent / "policies" / "hall.onnx"
+"""Comes with sim2race; how it was made and how it drives stands in the file of the same name beside it."""
 CURRENT = "current"
 SUFFIX = ".onnx"
 FPS = 30
@@ -178,6 +180,24 @@ class ModelStore:
                 os.link(aside, path)
         except OSError as error:
             raise Sim2RaceError(f"Cannot install {path}: {error.strerror}.") from error
+
+
+def policy_path(given: str) -> Path:
+    """Return the policy file that was named, or the chosen model if none was.
+
+    Raises:
+        Sim2RaceError: none was named, and none is chosen.
+    """
+    return Path(given) if given else ModelStore().current_path()
+
+
+def chosen_or_bundled() -> Path:
+    """Return the chosen model of this machine, or the policy that comes with sim2race if none is chosen.
+
+    For the simulated car: on a real one nothing drives that nobody has chosen.
+    """
+    store = ModelStore()
+    return store.current_path() if store.current() else BUNDLED_POLICY
 
 
 def time_policy(policy: Policy, *, frames: int = TRIAL_FRAMES) -> Timing:

@@ -20,7 +20,7 @@ from car.pwm_address import open_output, split_gate
 def main(arguments: list[str] | None = None, *, gpio_root: Path = GPIO_ROOT) -> int:
     """Write neutral, cut the power, and return the exit status; each is tried even if the other fails."""
     address, *rest = sys.argv[1:] if arguments is None else arguments
-    address, line = split_gate(address)
+    address, line = split_gate(address, gpio_root=gpio_root)
     status = 0
     calibration = default_calibration()
     try:
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None, *, gpio_root: Path = GPIO_ROOT) -> 
         # The factory's neutral is better than none.
         print(f"neutral: {error} Taking the factory's calibration.", file=sys.stderr)
     try:
-        output = open_output(address, calibration.neutral)
+        output = open_output(address, calibration.neutral, period_ns=calibration.period_ns)
         output.write(calibration.neutral)
         output.close()
     except (Sim2RaceError, OSError) as error:
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None, *, gpio_root: Path = GPIO_ROOT) -> 
         status = 2
     try:
         if line is not None:
-            SysfsGate(line, root=gpio_root).cut()
+            SysfsGate(line.number, root=line.root).cut()
     except (Sim2RaceError, OSError) as error:
         print(f"neutral: {error}", file=sys.stderr)
         status = 2

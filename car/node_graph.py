@@ -49,6 +49,8 @@ class GraphNode:
     """Names of the arguments that it is told."""
     ready: tuple[Role, Topic | Service]
     """A node makes this endpoint last, after everything slow is done."""
+    only_if: str = ""
+    """Name of an argument without which this node is not started; empty if it always is."""
 
     @property
     def module(self) -> str:
@@ -64,22 +66,34 @@ class GraphNode:
 ARGUMENTS: dict[str, Argument] = {
     argument.name: argument
     for argument in (
-        Argument("policy", "policy.onnx", "Policy file"),
+        Argument("policy", "", "Policy file; empty takes the model chosen by sim2race models"),
         Argument("calibration", "", "Calibration file; empty takes the factory's values"),
-        Argument("pwm_root", "/sys/class/pwm", "Folder of the PWM chip"),
+        Argument("mapping", "units", "units (radians and m/s), or community (as their stack drives)"),
+        Argument("max_speed_percent", 50.0, "Maximum speed of the community's mapping"),
+        Argument("mode", "autonomous", "Who drives at first: manual, autonomous or calibration"),
+        Argument("pwm_root", "/sys/class/pwm", "Where pulses go: FOLDER, FOLDER@BUS, pca9685 or dry-run"),
+        Argument("logging", True, "Write a car log"),
         Argument("output_path", "logs", "Folder that car logs are written to"),
         Argument("fps", 30.0, "Camera frames per second"),
         Argument("camera", "/dev/video0", "V4L2 device, or a video file"),
         Argument("threads", 1, "Threads that the policy may use"),
         Argument("max_frame_age_s", 0.1, "A frame older than this is dropped"),
+        Argument("refuse_frozen", True, "Drop a picture that is the one before, while the car moves"),
         Argument("deadline_s", 0.1, "Longest time without a fresh command before the car stops"),
+        Argument("manual_deadline_s", 0.5, "Longest silence of the browser that drives by hand"),
         Argument("speed_limit_mps", 4.0, "No command is faster than this"),
+        Argument("battery_min_percent", 10.0, "The car stops below this; 0 never"),
         Argument("auto_arm", False, "Drive without being armed by a person"),
         Argument("track", "forever-raceway", "Track of the simulated car"),
         Argument("direction", "counter-clockwise", "counter-clockwise or clockwise"),
-        Argument("noise", "high", "Visual noise of the simulated camera: none, low or high"),
+        Argument("noise", "high", "Visual noise of the simulated camera: none, low, high or unseen"),
         Argument("vehicle", "real-car", "Vehicle preset of the simulated car"),
+        Argument("sim_camera", "aws", "Camera of the simulated car: a preset, or a calibration file"),
+        Argument("vary_vehicle", False, "Draw the simulated car within its preset's spread at every reset"),
+        Argument("redraw_every_s", 0.0, "Re-draw its surroundings every so many seconds; 0 at every reset"),
+        Argument("real_time_factor", 1.0, "Simulated seconds per real one"),
         Argument("seed", 1, "Seed of everything random in the simulated car"),
+        Argument("replay", "", "Car log whose frames are replayed"),
     )
 }
 
@@ -88,7 +102,20 @@ SIM_CAR = GraphNode(
     "sim2race",
     package="sim2race_sim",
     executable="sim_car_node",
-    takes=("track", "direction", "noise", "vehicle", "seed", "fps", "calibration", "pwm_root"),
+    takes=(
+        "track",
+        "direction",
+        "noise",
+        "vehicle",
+        "sim_camera",
+        "vary_vehicle",
+        "redraw_every_s",
+        "real_time_factor",
+        "seed",
+        "fps",
+        "calibration",
+        "pwm_root",
+    ),
     ready=(Role.PUBLISHES, CAMERA),
 )
 CAMERA_NODE = GraphNode(
@@ -99,12 +126,20 @@ CAMERA_NODE = GraphNode(
     takes=("camera", "fps"),
     ready=(Role.PUBLISHES, CAMERA),
 )
+REPLAY_NODE = GraphNode(
+    "replay_node",
+    "camera_pkg",
+    package="sim2race_car",
+    executable="replay_node",
+    takes=("replay",),
+    ready=(Role.PUBLISHES, CAMERA),
+)
 INFERENCE = GraphNode(
     "inference_node",
     "inference_pkg",
     package="sim2race_car",
     executable="inference_node",
-    takes=("policy", "threads", "max_frame_age_s"),
+    takes=("policy", "threads", "max_frame_age_s", "refuse_frozen"),
     ready=(Role.SUBSCRIBES, CAMERA),
 )
 DRIVE = GraphNode(
@@ -115,10 +150,15 @@ DRIVE = GraphNode(
     takes=(
         "policy",
         "calibration",
+        "mapping",
+        "max_speed_percent",
+        "mode",
         "pwm_root",
         "speed_limit_mps",
         "deadline_s",
+        "manual_deadline_s",
         "max_frame_age_s",
+        "battery_min_percent",
         "auto_arm",
     ),
     ready=(Role.SERVES, ENABLE_STATE),
@@ -130,6 +170,7 @@ LOG = GraphNode(
     executable="log_node",
     takes=("policy", "calibration", "output_path"),
     ready=(Role.SUBSCRIBES, DRIVE_REPORT),
+    only_if="logging",
 )
 STATUS = GraphNode(
     "device_status_node",
@@ -144,12 +185,15 @@ SIM_LOG = replace(LOG, takes=(*LOG.takes, "track", "direction", "noise", "seed")
 GRAPHS: dict[str, tuple[GraphNode, ...]] = {
     "car": (LOG, STATUS, DRIVE, INFERENCE, CAMERA_NODE),
     "sim_car": (SIM_LOG, STATUS, DRIVE, INFERENCE, SIM_CAR),
+    "replay": (LOG, STATUS, DRIVE, INFERENCE, REPLAY_NODE),
 }
 """Nodes in the order of their start: the log before what it logs, the frames last."""
 
 GRAPH_DEFAULTS: dict[str, dict[str, Value]] = {
     "car": {},
     "sim_car": {"pwm_root": "/tmp/sim2race-pwm"},
+    # In a recording the car may stand while the wheels of the replay are told to turn.
+    "replay": {"pwm_root": "dry-run", "auto_arm": True, "refuse_frozen": False},
 }
 """Where a graph's default is another than the table's."""
 
@@ -167,7 +211,7 @@ def graph_called(name: str) -> tuple[GraphNode, ...]:
 
 def arguments_of(graph: str) -> list[Argument]:
     """Return what a graph can be told and its defaults, in the order of the table."""
-    taken = {name for node in graph_called(graph) for name in node.takes}
+    taken = {name for node in graph_called(graph) for name in (*node.takes, node.only_if)}
     defaults = GRAPH_DEFAULTS[graph]
     return [
         replace(argument, default=defaults.get(argument.name, argument.default))

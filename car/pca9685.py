@@ -74,7 +74,7 @@ class Pca9685Pwm:
         oscillator_hz: int = OSCILLATOR_HZ,
     ) -> None:
         self._bus = bus
-        self._neutral = neutral
+        self.neutral = neutral
         self._address = address
         self._prescale = prescale_for(period_ns, oscillator_hz)
         self._tick_ns = (self._prescale + 1) * 1e9 / oscillator_hz
@@ -110,7 +110,7 @@ class Pca9685Pwm:
         if self._closed:
             return
         try:
-            self.write(self._neutral)
+            self.write(self.neutral)
         except OSError:
             with contextlib.suppress(OSError):
                 self._bus.write_i2c_block_data(self._address, ALL_OFF_H, [FULL_OFF])

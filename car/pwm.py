@@ -20,6 +20,8 @@ from car.errors import Sim2RaceError
 MOTOR_CHANNEL = 0
 STEERING_CHANNEL = 1
 PERIOD_NS = 20_000_000
+MIN_PERIOD_NS, MAX_PERIOD_NS = 2_500_000, 25_000_000
+"""Of servos and motor controllers, from 400 Hz to 40 Hz."""
 MIN_PULSE_NS = 500_000
 MAX_PULSE_NS = 2_500_000
 """Outside 0.5 to 2.5 ms servos run into their stops and burn."""
@@ -51,11 +53,16 @@ class PwmOutput(Protocol):
 
 
 class RecordingPwm:
-    """An output that remembers everything written to it."""
+    """An output that remembers what is written to it.
 
-    def __init__(self) -> None:
+    Args:
+        keep: how many writes; all of them by default.
+    """
+
+    def __init__(self, *, keep: int | None = None) -> None:
+        self._keep = keep
         self.writes: list[Pwm] = []
-        """All widths written, the oldest first."""
+        """The widths written, the oldest first."""
         self.closed = False
 
     @property
@@ -66,6 +73,8 @@ class RecordingPwm:
     def write(self, pwm: Pwm) -> None:
         """Remember `pwm`."""
         self.writes.append(pwm)
+        if self._keep is not None:
+            del self.writes[: -self._keep]
 
     def close(self) -> None:
         """Remember that nothing more will come."""
@@ -92,6 +101,7 @@ class SysfsPwm:
         try:
             channels = [_export(chip, channel) for channel in (MOTOR_CHANNEL, STEERING_CHANNEL)]
             for folder in channels:
+                _set_polarity(folder)
                 _set_period(folder, period_ns)
             self._enables = [folder / "enable" for folder in channels]
             # Unbuffered descriptors that stay open: a full table of open files cannot stop a neutral pulse.
@@ -222,6 +232,15 @@ def _write_duty(descriptor: int, duty_ns: int) -> None:
     # One write from the beginning and no truncation: a reader never finds the file empty. What a longer
     # number leaves behind is on the second line, which nobody reads.
     os.pwrite(descriptor, f"{duty_ns}\n".encode(), 0)
+
+
+def _set_polarity(folder: Path) -> None:
+    """Let a pulse be the time that the line is high; not every driver knows another way."""
+    polarity = folder / "polarity"
+    if polarity.exists() and _first_line(polarity) != "normal":
+        # The kernel changes it only while there are no pulses.
+        (folder / "enable").write_text("0\n")
+        polarity.write_text("normal\n")
 
 
 def _set_period(folder: Path, period_ns: int) -> None:

@@ -7,12 +7,14 @@
     dry-run                   nowhere
 
 With `+gpio514` at the end, the power gate on that GPIO line is switched on after the first pulses and cut
-when the output is closed.
+when the output is closed; `+/folder/gpio514` names a line that is not in `/sys/class/gpio`.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 from car.errors import Sim2RaceError
 from car.gpio import GPIO_ROOT, GatedPwm, SysfsGate
@@ -21,6 +23,17 @@ from car.pwm import PERIOD_NS, Pwm, PwmOutput, RecordingPwm, SysfsPwm
 
 DRY_RUN = "dry-run"
 PCA9685 = "pca9685"
+DRY_RUN_KEPT = 100
+"""How many pulses a dry run remembers; it may last for hours."""
+_GATED = re.compile(r"(?P<ungated>.+?)\+(?P<root>/.*/)?gpio(?P<number>\d+)")
+
+
+class GateLine(NamedTuple):
+    """Where a power gate is."""
+
+    number: int
+    root: Path
+    """Folder of GPIO lines."""
 
 
 def open_output(
@@ -37,15 +50,15 @@ def open_output(
     Raises:
         Sim2RaceError: ill-formed, or the hardware cannot be used.
     """
-    address, line = split_gate(address)
+    address, line = split_gate(address, gpio_root=gpio_root)
     if line is not None:
-        gate = SysfsGate(line, root=gpio_root)
+        gate = SysfsGate(line.number, root=line.root)
         return GatedPwm(open_output(address, neutral, period_ns=period_ns), gate)
     if address == DRY_RUN:
-        return RecordingPwm()
+        return RecordingPwm(keep=DRY_RUN_KEPT)
     kind, *numbers = address.split(":")
     if kind == PCA9685:
-        bus, chip = _numbers(address, numbers)
+        bus, chip = pca9685_numbers(address, numbers)
         return open_pca9685(neutral, bus=bus, address=chip, period_ns=period_ns)
     root, at, bus_name = address.rpartition("@")
     if not at:
@@ -53,13 +66,30 @@ def open_output(
     return SysfsPwm(Path(root), period_ns=period_ns, bus=bus_name)
 
 
-def split_gate(address: str) -> tuple[str, int | None]:
+def split_gate(address: str, *, gpio_root: Path = GPIO_ROOT) -> tuple[str, GateLine | None]:
     """Return the address without its power gate, and the gate's GPIO line if it has one."""
-    ungated, _, line = address.rpartition("+gpio")
-    return (ungated, int(line)) if ungated and line.isdecimal() else (address, None)
+    found = _GATED.fullmatch(address)
+    if found is None:
+        return address, None
+    root = Path(found["root"]) if found["root"] else gpio_root
+    return found["ungated"], GateLine(int(found["number"]), root)
 
 
-def _numbers(address: str, numbers: list[str]) -> tuple[int, int]:
+def absolute_address(address: str) -> str:
+    """Return the address as it is understood from any working directory."""
+    ungated, line = split_gate(address)
+    if ungated == DRY_RUN or ungated.split(":")[0] == PCA9685:
+        return address
+    absolute = str(Path(ungated).absolute())
+    return absolute if line is None else absolute + address[len(ungated) :]
+
+
+def pca9685_numbers(address: str, numbers: list[str]) -> tuple[int, int]:
+    """Return the bus and the chip's address on it, from the words behind `pca9685`.
+
+    Raises:
+        Sim2RaceError: ill-formed.
+    """
     try:
         bus, chip, *surplus = [*(int(number, 0) for number in numbers), *(BUS, ADDRESS)[len(numbers) :]]
     except ValueError:

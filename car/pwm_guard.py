@@ -1,9 +1,9 @@
 """A second process that brings the car to neutral when the one that drives it is killed or frozen.
 
 A PWM chip goes on with the last pulse for ever, and a process that dies by a kill signal, by running out of
-memory or by a crash in a library writes nothing any more. So a small guard holds the other end of a pipe.
-Every write of pulse widths puts a byte into it. When the pipe closes, the driving process is gone; when
-nothing comes for a while, it is frozen. In both cases the guard writes neutral.
+memory or by a crash in a library writes nothing any more. So a small guard holds the other end of a pipe. The
+driving process puts a byte into it with every heartbeat. When the pipe closes, it is gone; when nothing comes
+for a while, it is frozen. In both cases the guard writes neutral, and cuts the power where there is a gate.
 """
 
 from __future__ import annotations
@@ -12,134 +12,114 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
-from car.gpio import GatedPwm
+from car.gpio import PowerGate, SysfsGate
+from car.priority import GUARD_LEVEL, lock_memory, raise_priority
 from car.pwm import Pwm, PwmOutput
 from car.pwm_address import open_output, split_gate
 
-SILENCE_S = 0.25
-"""Longer than the drive's own deadline, which comes first as long as its process runs."""
-END_DEADLINE_S = 2.0
+READY = b"ready\n"
+"""What the guard says when it can write."""
+BEAT = b"."
+END = b"q"
+"""Sent before the pipe closes where the driving process ends in order."""
+CUT_AFTER_S = 1.0
+"""A frozen process that thaws before may drive on; its power is not cut for a stutter."""
+RETRY_S = 0.02
+LAST_TRIES = 250
+"""At the end: five seconds for a chip that does not answer."""
 
 
-class GuardedPwm:
-    """An output with a guard; the guard is started anew if somebody ends it.
-
-    Args:
-        address: a PWM folder or another output, see `car.pwm_address`.
-        neutral: what the guard writes.
-        silence_s: the guard's patience between two writes.
-
-    Raises:
-        Sim2RaceError: the output cannot be used.
-    """
-
-    def __init__(self, address: Path | str, neutral: Pwm, *, silence_s: float = SILENCE_S) -> None:
-        # The guard works in another folder.
-        address = str(address.absolute()) if isinstance(address, Path) else address
-        self._output = open_output(address, neutral)
-        self._command = [
-            sys.executable,
-            "-m",
-            "car.pwm_guard",
-            # Power that was cut must not come back by the guard's pulses.
-            split_gate(address)[0],
-            str(neutral.steering_ns),
-            str(neutral.motor_ns),
-            str(silence_s),
-        ]
-        self._guard = self._start_guard()
-
-    def write(self, pwm: Pwm) -> None:
-        """Send both widths, and tell the guard that somebody is there.
-
-        Raises:
-            OSError: the chip did not take them.
-        """
-        self._output.write(pwm)
-        if self._guard.poll() is not None:
-            self._guard = self._start_guard()
-        assert self._guard.stdin is not None
-        # A guard that has just ended is replaced at the next write; a full pipe means that it is busy.
-        with contextlib.suppress(OSError):
-            os.write(self._guard.stdin.fileno(), b".")
-
-    def close(self) -> None:
-        """Let go of the chip and end the guard, which writes neutral once more."""
-        assert self._guard.stdin is not None
-        with contextlib.suppress(OSError):
-            self._guard.stdin.close()
-        try:
-            self._guard.wait(END_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            self._guard.kill()
-        self._output.close()
-
-    def cut(self) -> None:
-        """Cut the power of servo and motor, where the address names a gate; only `switch_on` brings it back.
-
-        Raises:
-            OSError: the hardware did not take it.
-        """
-        if isinstance(self._output, GatedPwm):
-            self._output.cut()
-
-    def switch_on(self) -> None:
-        """Feed servo and motor again, where the address names a gate; they must be getting neutral.
-
-        Raises:
-            OSError: the hardware did not take it.
-        """
-        if isinstance(self._output, GatedPwm):
-            self._output.switch_on()
-
-    def _start_guard(self) -> subprocess.Popen[bytes]:
-        guard = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            # In a session of its own: a Ctrl-C or a kill of the whole group must not end the guard first.
-            start_new_session=True,
-            cwd=Path(__file__).parents[1],
-        )
-        assert guard.stdin is not None
-        os.set_blocking(guard.stdin.fileno(), False)
-        return guard
-
-
-def watch(pipe: int, output: PwmOutput, neutral: Pwm, silence_s: float) -> None:
-    """Write neutral whenever `pipe` is silent, and once more when it closes.
+class Guard:
+    """Writes neutral whenever a pipe is silent, and when it closes.
 
     Args:
-        pipe: descriptor that gets a byte with every write of pulse widths.
+        pipe: descriptor that gets a byte with every heartbeat.
         output: where neutral goes.
         neutral: the safe pulse widths.
         silence_s: how long nothing may come.
+        gate: cuts the power of servo and motor, where there is one.
     """
-    patience_s: float | None = None
-    while True:
-        ready, _, _ = select.select([pipe], [], [], patience_s)
-        if ready and not os.read(pipe, 4096):
-            break
-        if not ready:
+
+    def __init__(
+        self, pipe: int, output: PwmOutput, neutral: Pwm, silence_s: float, gate: PowerGate | None = None
+    ) -> None:
+        self._pipe = pipe
+        self._output = output
+        self._neutral = neutral
+        self._silence_s = silence_s
+        self._gate = gate
+
+    def watch(self) -> None:
+        """Watch until the pipe ends."""
+        patience_s: float | None = None
+        is_neutral = False
+        while True:
+            ready, _, _ = select.select([self._pipe], [], [], patience_s)
+            heard = os.read(self._pipe, 4096) if ready else None
+            if heard is not None and (not heard or END in heard):
+                break
+            if heard is not None:
+                patience_s, is_neutral = self._silence_s, False
+            elif not is_neutral:
+                is_neutral = self._write_neutral()
+                patience_s = CUT_AFTER_S if is_neutral else RETRY_S
+            else:
+                self._cut()
+                patience_s = None
+        self._end(in_order=bool(heard))
+
+    def _end(self, *, in_order: bool) -> None:
+        for _ in range(LAST_TRIES):
+            if self._write_neutral():
+                break
+            select.select([], [], [], RETRY_S)
+        if not in_order:
+            self._cut()
+
+    def _write_neutral(self) -> bool:
+        """Write neutral, or cut the power of a car that does not take it, and say whether it took it."""
+        try:
+            self._output.write(self._neutral)
+        except OSError:
+            self._cut()
+            return False
+        return True
+
+    def _cut(self) -> None:
+        if self._gate is not None:
             with contextlib.suppress(OSError):
-                output.write(neutral)
-        # Once neutral is written there is nothing to wait for but the next byte.
-        patience_s = silence_s if ready else None
-    output.write(neutral)
+                self._gate.cut()
+
+
+def command(address: str, neutral: Pwm, period_ns: int, silence_s: float) -> list[str]:
+    """Return the command line that starts a guard."""
+    numbers = (neutral.steering_ns, neutral.motor_ns, period_ns, silence_s)
+    return [sys.executable, "-m", "car.pwm_guard", address, *map(str, numbers)]
+
+
+def folder() -> Path:
+    """Return the folder to start the guard in, so that it finds this package however that is installed."""
+    return Path(__file__).parents[1]
 
 
 def main() -> None:
-    """Be the guard: `python -m car.pwm_guard ADDRESS STEERING_NS MOTOR_NS SILENCE_S`, the pipe as input."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    address, steering_ns, motor_ns, silence_s = sys.argv[1:]
+    """Be the guard: `python -m car.pwm_guard` and the words of `command`, the pipe as input."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    address, steering_ns, motor_ns, period_ns, silence_s = sys.argv[1:]
     neutral = Pwm(steering_ns=int(steering_ns), motor_ns=int(motor_ns))
-    watch(sys.stdin.fileno(), open_output(address, neutral), neutral, float(silence_s))
+    # Opened without its gate: power that was cut must not come back by the guard's pulses.
+    ungated, line = split_gate(address)
+    gate = SysfsGate(line.number, root=line.root) if line else None
+    output = open_output(ungated, neutral, period_ns=int(period_ns))
+    guard = Guard(sys.stdin.fileno(), output, neutral, float(silence_s), gate)
+    raise_priority(GUARD_LEVEL)
+    lock_memory()
+    os.write(sys.stdout.fileno(), READY)
+    guard.watch()
 
 
 if __name__ == "__main__":

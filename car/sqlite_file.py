@@ -12,11 +12,15 @@ from urllib.parse import quote
 
 from car.errors import BadFileError
 from car.mcap_file import Counts, Entry, Handle, TopicType
+from car.unpack import MAX_MESSAGE_BYTES, unpack_message
 
 MAGIC = b"SQLite format 3\0"
 HEADER_BYTES = 100
 MAX_PADDED_BYTES = 16 * 2**30
 """Larger than any log; a larger figure in the header is damage."""
+MIN_STEPS, STEPS_PER_BYTE, STEPS_AT_ONCE = 20_000_000, 4, 1_000_000
+"""What SQLite may compute for a file, in steps of its own machine: a view can ask for endless work."""
+MAX_TOPICS = 10_000
 
 
 class SqliteFile:
@@ -46,14 +50,16 @@ class SqliteFile:
             self._make_openable()
             connection = self._connect()
             try:
-                self._topics = dict(connection.execute("SELECT id, name FROM topics"))
-                names = dict(connection.execute("SELECT name, type FROM topics"))
+                self._refuse_what_computes(connection)
+                query = f"SELECT id, name, type FROM topics LIMIT {MAX_TOPICS}"
+                rows = [row for row in connection.execute(query) if _are_texts(row[1:])]
                 definitions = self._definitions(connection)
             finally:
                 connection.close()
-        except sqlite3.Error as error:
-            raise BadFileError(f"The log file {path} is no usable rosbag2 file: {error}.") from error
-        self.types = {topic: TopicType(name, definitions.get(name, "")) for topic, name in names.items()}
+        except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
+            raise BadFileError(f"The log file {path} is no usable rosbag2 file: {_line(error)}.") from error
+        self._topics = {key: topic for key, topic, _ in rows}
+        self.types = {topic: TopicType(name, definitions.get(name, "")) for _, topic, name in rows}
         """What the file says about the types of its topics."""
 
     def entries(self) -> Iterator[Entry]:
@@ -61,13 +67,17 @@ class SqliteFile:
         connection = self._connect()
         try:
             # By row id and not by time: the index over time may be what is damaged.
-            rows = connection.execute("SELECT id, topic_id, timestamp, data FROM messages ORDER BY id")
+            rows = connection.execute(
+                "SELECT id, topic_id, timestamp, data FROM messages WHERE length(data) <= ? ORDER BY id",
+                (MAX_MESSAGE_BYTES,),
+            )
             for key, topic_id, stamp_ns, data in rows:
                 topic = self._topics.get(topic_id)
-                if topic is not None and isinstance(data, bytes):
-                    yield Entry(topic, stamp_ns, data, Handle(key, len(data)))
-        except sqlite3.Error as error:
-            self.damage = self.damage or f"reading ended early: {error}"
+                is_message = isinstance(data, bytes) and isinstance(stamp_ns, int) and isinstance(key, int)
+                if topic is not None and is_message:
+                    yield Entry(topic, stamp_ns, unpack_message(data), Handle(key, len(data)))
+        except (sqlite3.Error, OverflowError, UnicodeDecodeError, BadFileError) as error:
+            self.damage = self.damage or f"reading ended early: {_line(error)}"
         finally:
             connection.close()
 
@@ -84,12 +94,11 @@ class SqliteFile:
                 row = connection.execute(query, (handle.offset,)).fetchone()
             finally:
                 connection.close()
-        except sqlite3.Error as error:
-            raise BadFileError(f"The log file {self.path} cannot be read: {error}.") from error
-        if row is None or len(row[0]) != handle.size:
+        except (sqlite3.Error, OverflowError) as error:
+            raise BadFileError(f"The log file {self.path} cannot be read: {_line(error)}.") from error
+        if row is None or not isinstance(row[0], bytes) or len(row[0]) != handle.size:
             raise BadFileError(f"The log file {self.path} has changed since it was opened.")
-        data: bytes = row[0]
-        return data
+        return unpack_message(row[0])
 
     def counts(self) -> Counts | None:
         """Return the totals, by asking the database; None if it is damaged."""
@@ -102,9 +111,11 @@ class SqliteFile:
                 rows = connection.execute(totals).fetchall()
             finally:
                 connection.close()
-        except sqlite3.Error:
+        except (sqlite3.Error, OverflowError, UnicodeDecodeError):
             return None
-        return Counts(start_ns or 0, end_ns or 0, {self._topics.get(key, ""): count for key, count in rows})
+        if not isinstance(start_ns, int) or not isinstance(end_ns, int):
+            return Counts(0, 0, {})
+        return Counts(start_ns, end_ns, {self._topics.get(key, ""): count for key, count in rows})
 
     def _connect(self) -> sqlite3.Connection:
         """Open for reading only; on a read-only disk SQLite cannot make its helper files and must not try."""
@@ -115,7 +126,23 @@ class SqliteFile:
         except sqlite3.OperationalError:
             connection.close()
             connection = sqlite3.connect(f"{address}&immutable=1", uri=True)
+        steps = max(MIN_STEPS, STEPS_PER_BYTE * self._source.stat().st_size) // STEPS_AT_ONCE
+        left = iter(range(steps))
+        # What it returns at the end of its steps makes SQLite give up.
+        connection.set_progress_handler(lambda: next(left, None) is None, STEPS_AT_ONCE)
         return connection
+
+    @staticmethod
+    def _refuse_what_computes(connection: sqlite3.Connection) -> None:
+        """Refuse views, virtual tables and computed columns in place of tables: their rows can be endless."""
+        for table in ("topics", "messages"):
+            query = "SELECT type, sql FROM sqlite_master WHERE name = ?"
+            row = connection.execute(query, (table,)).fetchone()
+            if row is None:
+                raise sqlite3.DatabaseError(f"it has no table {table!r}")
+            words = str(row[1]).upper()
+            if row[0] != "table" or "VIRTUAL" in words or "GENERATED" in words or " AS " in words:
+                raise sqlite3.DatabaseError(f"its {table!r} is no plain table")
 
     def _make_openable(self) -> None:
         """Give SQLite a padded copy of a truncated file; it refuses to look into one that ends too early."""
@@ -146,6 +173,15 @@ class SqliteFile:
                 "SELECT topic_type, encoded_message_definition FROM message_definitions "
                 "WHERE encoding = 'ros2msg'"
             )
-            return dict(rows.fetchall())
-        except sqlite3.Error:
+            return {name: text for name, text in rows.fetchmany(MAX_TOPICS) if _are_texts((name, text))}
+        except (sqlite3.Error, OverflowError, UnicodeDecodeError):
             return {}
+
+
+def _are_texts(row: tuple[object, ...]) -> bool:
+    return all(isinstance(value, str) for value in row)
+
+
+def _line(error: Exception) -> str:
+    """Return what SQLite says in one line: it quotes the file's own words."""
+    return " ".join(str(error).split())[:200]

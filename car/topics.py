@@ -8,54 +8,11 @@ wheels keeps only the last message: one frame, one decision, never a queue.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
-
 from car.errors import unknown_name
-
-
-class Reliability(Enum):
-    """Whether a lost message is sent again."""
-
-    RELIABLE = "reliable"
-    BEST_EFFORT = "best_effort"
-
-
-class Durability(Enum):
-    """Whether somebody who comes late gets the last messages."""
-
-    VOLATILE = "volatile"
-    TRANSIENT_LOCAL = "transient_local"
-
-
-@dataclass(frozen=True)
-class Topic:
-    """One row of the table."""
-
-    name: str
-    type_name: str
-    """ROS type, as in `std_msgs/msg/String`."""
-    publisher: str
-    """Which nodes publish it."""
-    subscribers: str
-    """Which nodes of ours subscribe to it."""
-    meaning: str
-    reliability: Reliability = Reliability.RELIABLE
-    durability: Durability = Durability.VOLATILE
-    depth: int = 1
-    logged: bool = True
-    """Whether the log node writes it; not so where another logged topic holds the same."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """One service of the node graph."""
-
-    name: str
-    type_name: str
-    server: str
-    meaning: str
-
+from car.topic_types import Durability as Durability
+from car.topic_types import Reliability as Reliability
+from car.topic_types import Service as Service
+from car.topic_types import Topic as Topic
 
 CAMERA = Topic(
     "/camera_pkg/display_mjpeg/compressed",
@@ -66,12 +23,28 @@ CAMERA = Topic(
     reliability=Reliability.BEST_EFFORT,
     logged=False,
 )
+CAMERA_ABOUT = Topic(
+    "/sim2race/camera_about",
+    "std_msgs/msg/String",
+    publisher="camera",
+    subscribers="log",
+    meaning="what the stamp of a picture is the time of, in words",
+    durability=Durability.TRANSIENT_LOCAL,
+)
 RL_RESULTS = Topic(
     "/inference_pkg/rl_results",
     "deepracer_interfaces_pkg/msg/InferResultsArray",
     publisher="inference",
     subscribers="drive, log",
     meaning="every output of the policy, with the JPEG that it looked at; boxes are -1",
+)
+MODEL_ARTIFACT = Topic(
+    "/inference_pkg/model_artifact",
+    "std_msgs/msg/String",
+    publisher="inference",
+    subscribers="log",
+    meaning="path of the policy that decides, at the start and whenever another one was loaded",
+    durability=Durability.TRANSIENT_LOCAL,
 )
 AUTO_DRIVE = Topic(
     "/deepracer_navigation_pkg/auto_drive",
@@ -96,6 +69,29 @@ MANUAL_DRIVE = Topic(
     meaning="what a person asks for, normalised to -1..1",
     reliability=Reliability.BEST_EFFORT,
 )
+CALIBRATION_DRIVE = Topic(
+    "/webserver_pkg/calibration_drive",
+    "deepracer_interfaces_pkg/msg/ServoCtrlMsg",
+    publisher="console",
+    subscribers="drive, in calibration mode",
+    meaning="pulse widths to try out, in nanoseconds; -1 leaves a channel as it is",
+    reliability=Reliability.BEST_EFFORT,
+)
+BATTERY = Topic(
+    "/sim2race/battery",
+    "sensor_msgs/msg/BatteryState",
+    publisher="status, from the community's battery service; or a driver of your own",
+    subscribers="drive, log",
+    meaning="percentage is 0..1, NaN if unknown",
+)
+READINESS = Topic(
+    "/sim2race/readiness",
+    "diagnostic_msgs/msg/DiagnosticArray",
+    publisher="status",
+    subscribers="log, sim2race status",
+    meaning="every node: whether it is ready, and if not, why",
+    durability=Durability.TRANSIENT_LOCAL,
+)
 DEVICE_STATUS = Topic(
     "/device_info_pkg/device_status",
     "deepracer_interfaces_pkg/msg/DeviceStatusMsg",
@@ -107,7 +103,7 @@ DRIVE_REPORT = Topic(
     "/sim2race/drive_report",
     "sim2race_msgs/msg/DriveReport",
     publisher="drive",
-    subscribers="log, status, sim2race drive",
+    subscribers="inference, log, status, sim2race drive",
     meaning="every command and change of state: units, pulse widths, stamps, and why the car stopped",
     depth=10,
 )
@@ -149,14 +145,17 @@ CLOCK = Topic(
     "rosgraph_msgs/msg/Clock",
     publisher="simulated car",
     subscribers="whoever sets use_sim_time",
-    meaning="simulated time, which can be paused, stepped, and run at a factor",
+    meaning=(
+        "simulated time: begins at the wall clock's, and can be paused, stepped, and run at a factor; "
+        "pictures and ground truth keep the wall clock's stamps"
+    ),
 )
 TF = Topic(
     "/tf",
     "tf2_msgs/msg/TFMessage",
     publisher="simulated car, where tf2_msgs is installed",
     subscribers="RViz and other tools",
-    meaning="base_link in the frame of the track",
+    meaning="base_link in the frame of the track, stamped with simulated time",
     depth=100,
 )
 """Not in the table below: the wheels of ROS 2 have no tf2_msgs."""
@@ -165,17 +164,22 @@ INITIAL_POSE = Topic(
     "geometry_msgs/msg/PoseWithCovarianceStamped",
     publisher="RViz, or a person",
     subscribers="simulated car",
-    meaning="put the simulated car here, at rest",
+    meaning="put the simulated car here, at rest; its next lap begins at the start line",
 )
 
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
         CAMERA,
+        CAMERA_ABOUT,
         RL_RESULTS,
+        MODEL_ARTIFACT,
         AUTO_DRIVE,
         SERVO_MSG,
         MANUAL_DRIVE,
+        CALIBRATION_DRIVE,
+        BATTERY,
+        READINESS,
         DEVICE_STATUS,
         DRIVE_REPORT,
         INFERENCE_REPORT,
@@ -199,11 +203,59 @@ VEHICLE_STATE = Service(
     server="drive",
     meaning="0 manual, 1 autonomous, 2 calibration",
 )
+CTRL_MODES = Service(
+    "/ctrl_pkg/get_ctrl_modes",
+    "deepracer_interfaces_pkg/srv/GetCtrlModesSrv",
+    server="drive",
+    meaning="the modes that there are",
+)
+MAX_SPEED = Service(
+    "/ctrl_pkg/autonomous_throttle",
+    "deepracer_interfaces_pkg/srv/NavThrottleSrv",
+    server="drive",
+    meaning="maximum speed of a policy, 0..1 of the speed limit; of full throttle in the community's mapping",
+)
+GET_CALIBRATION = Service(
+    "/servo_pkg/get_calibration",
+    "deepracer_interfaces_pkg/srv/GetCalibrationSrv",
+    server="drive",
+    meaning="three pulses and polarity of one channel: 0 steering, 1 throttle",
+)
+SET_CALIBRATION = Service(
+    "/servo_pkg/set_calibration",
+    "deepracer_interfaces_pkg/srv/SetCalibrationSrv",
+    server="drive",
+    meaning="write them to the calibration file; error 1 if nothing was written",
+)
+GET_CAR_CALIBRATION = Service(
+    "/ctrl_pkg/get_car_cal",
+    "deepracer_interfaces_pkg/srv/GetCalibrationSrv",
+    server="drive",
+    meaning="as /servo_pkg/get_calibration, in calibration mode only",
+)
+SET_CAR_CALIBRATION = Service(
+    "/ctrl_pkg/set_car_cal",
+    "deepracer_interfaces_pkg/srv/SetCalibrationSrv",
+    server="drive",
+    meaning="as /servo_pkg/set_calibration, in calibration mode only",
+)
+BATTERY_LEVEL = Service(
+    "/i2c_pkg/battery_level",
+    "deepracer_interfaces_pkg/srv/BatteryLevelSrv",
+    server="the community's battery node, where it runs",
+    meaning="0 to 11, -1 if it cannot be read",
+)
 STOP_LOGGING = Service(
     "/logging_pkg/stop_logging",
     "std_srvs/srv/Trigger",
     server="log",
     meaning="finish the present log, so that it can be fetched",
+)
+LOAD_MODEL = Service(
+    "/inference_pkg/load_model",
+    "deepracer_interfaces_pkg/srv/LoadModelSrv",
+    server="inference",
+    meaning="load another policy; answers whether that began, the inference report says how it ended",
 )
 
 WORLD_PAUSE = Service(
@@ -222,7 +274,7 @@ WORLD_RESET = Service(
     "/sim2race/reset",
     "std_srvs/srv/Trigger",
     server="simulated car",
-    meaning="put the car on the start line, in new surroundings",
+    meaning="put the car on the start line, in new surroundings unless those are re-drawn on a schedule",
 )
 WORLD_REDRAW = Service(
     "/sim2race/redraw",
@@ -242,7 +294,15 @@ SERVICES: dict[str, Service] = {
     for service in (
         ENABLE_STATE,
         VEHICLE_STATE,
+        CTRL_MODES,
+        MAX_SPEED,
+        GET_CALIBRATION,
+        SET_CALIBRATION,
+        GET_CAR_CALIBRATION,
+        SET_CAR_CALIBRATION,
+        BATTERY_LEVEL,
         STOP_LOGGING,
+        LOAD_MODEL,
         WORLD_PAUSE,
         WORLD_STEP,
         WORLD_RESET,

@@ -6,7 +6,8 @@ import contextlib
 import threading
 from collections.abc import Callable
 
-from car.drive import DriveController, DriveReport
+from car.drive import DriveController
+from car.drive_report import DriveReport
 
 PERIOD_S = 0.005
 """Time between two looks: it adds at most this much to the drive's deadline."""
@@ -21,11 +22,19 @@ class Watchdog:
     Args:
         controller: is looked after.
         on_change: is given every report that a tick brought, on the watchdog's thread.
+        beat: is called after every tick, so that a guard sees that the deadline is being watched; where it
+            raises OSError, nobody guards the car any more, and it stops.
     """
 
-    def __init__(self, controller: DriveController, on_change: Callable[[DriveReport], None]) -> None:
+    def __init__(
+        self,
+        controller: DriveController,
+        on_change: Callable[[DriveReport], object],
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._controller = controller
         self._on_change = on_change
+        self._beat = beat
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._thread.start()
@@ -38,6 +47,11 @@ class Watchdog:
     def _run(self) -> None:
         while not self._stop.wait(PERIOD_S):
             report = self._controller.tick()
+            try:
+                self._beat()
+                report = self._controller.block("guard", "") or report
+            except OSError as error:
+                report = self._controller.block("guard", str(error)) or report
             if report is None:
                 continue
             # A report that nobody takes, as while ROS 2 shuts down, must not end the watch.

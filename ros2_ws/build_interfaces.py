@@ -47,7 +47,7 @@ def repair_include_paths(prefix: Path) -> None:
 def fingerprint(package: Path) -> str:
     """Return a short hash of everything a wheel of `package` depends on."""
     digest = hashlib.sha256(
-        f"{sys.implementation.cache_tag} {sysconfig.get_platform()} {_ros_version()}".encode()
+        f"{sys.implementation.cache_tag} {sysconfig.get_platform()} {ros_version()}".encode()
     )
     for source in sorted(path for path in package.rglob("*") if path.is_file()):
         digest.update(source.relative_to(package).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
@@ -110,7 +110,7 @@ def _numpy_include() -> str:
     return numpy.get_include()
 
 
-def _ros_version() -> str:
+def ros_version() -> str:
     """Return what tells one ROS 2 from another: the distribution, and the version of its wheels."""
     distribution = os.environ.get("ROS_DISTRO", "wheels")
     return f"{distribution} {importlib.metadata.version('rclpy')}"

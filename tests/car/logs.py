@@ -266,6 +266,13 @@ def write_frame(log: LogWriter, frame: SyntheticFrame, count: int) -> None:
         dropped_old=0,
         dropped_bad=0,
         inference_ms=3.5,
+        dropped_overtaken=0,
+        dropped_future=0,
+        dropped_malformed=0,
+        dropped_frozen=0,
+        state="acting",
+        reason="",
+        policy_sha256="",
     )
     _write(log, INFERENCE_REPORT, inferred_ns, report)
     _write_drive(log, frame.stamp_ns + WRITE_DELAY_NS, frame, "driving", "", count)

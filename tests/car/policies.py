@@ -19,7 +19,13 @@ HIDDEN = 16
 
 
 def make_metadata(
-    space: ActionSpace | None = None, *, name: str = "tiny", frames: int = 1, history: int = 0, seed: int = 0
+    space: ActionSpace | None = None,
+    *,
+    name: str = "tiny",
+    frames: int = 1,
+    history: int = 0,
+    seed: int = 0,
+    camera: str = "aws",
 ) -> PolicyMetadata:
     """Return the metadata of a test policy."""
     return PolicyMetadata(
@@ -33,6 +39,7 @@ def make_metadata(
         steps=1000,
         git_revision="0000000",
         trained_at="2026-01-01T00:00:00Z",
+        camera=camera,
     )
 
 

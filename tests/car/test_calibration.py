@@ -85,6 +85,7 @@ def test_saving_and_loading_keeps_every_pulse(calibration: Calibration, tmp_path
         ({"format": None}, "is no calibration: 'format' is None"),
         ({"Calibration": {"Servo": {}}, "format": ""}, "is no calibration"),
         ({"version": 2}, "version 2; expected 1"),
+        ({"period_ns": 0}, "period_ns is 0; expected 2500000 to 25000000"),
         ({"neutral": 3}, "'neutral' is 3"),
         ({"neutral": {"steering_ns": 1_450_000}}, "neutral has no 'motor_ns'"),
         ({"neutral": {"steering_ns": 1_450_000, "motor_ns": 1_500_000}}, "1446000 ns at 0 m/s"),

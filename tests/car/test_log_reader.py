@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionMode, StoragePlugin, Writer
 
 from car.action_space import DiscreteActionSpace, default_action_space
 from car.calibration import default_calibration
@@ -17,7 +17,8 @@ from car.log_reader import CarLog, list_logs, read_log
 from car.messages import header, make, serialize, typestore
 from car.policy import Policy
 from car.preprocess import observation
-from car.topics import AUTO_DRIVE, CAMERA, DEVICE_STATUS, RL_RESULTS
+from car.topics import CAMERA, RL_RESULTS
+from tests.car.community_log import write_community_log
 from tests.car.logs import (
     INFERENCE_DELAY_NS,
     STARTED_NS,
@@ -183,52 +184,10 @@ def test_a_missing_log_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
         read_log(tmp_path)
 
 
-def _write_community_log(
-    folder: Path,
-    *,
-    plugin: StoragePlugin = StoragePlugin.SQLITE3,
-    counts_frames: bool = True,
-    compressed: bool = False,
-    outputs: int = 5,
-    frames: int = 20,
-) -> Path:
-    """Write a log as the community's car does: results, auto_drive and a status now and then."""
-    path = folder / "Sample-20250101-120000"
-    writer = Writer(path, version=8, storage_plugin=plugin)
-    if compressed:
-        writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-    rng = np.random.default_rng(0)
-    with writer as bag:
-        topics = (AUTO_DRIVE, RL_RESULTS, DEVICE_STATUS)
-        connections = {t.name: bag.add_connection(t.name, t.type_name, typestore=typestore()) for t in topics}
-        for i, frame in enumerate(synthetic_frames(frames)):
-            image = make(
-                "sensor_msgs/msg/CompressedImage",
-                header=header(frame.stamp_ns, str(700 + 2 * i) if counts_frames else "camera"),
-                format="rgb8; jpeg compressed bgr8",
-                data=np.frombuffer(frame.jpeg, dtype=np.uint8),
-            )
-            odds = rng.uniform(-1, 1, 2) if outputs == 2 else rng.dirichlet(np.ones(outputs))
-            box = {"x_min": -1.0, "y_min": -1.0, "x_max": -1.0, "y_max": -1.0}
-            results = [
-                make("deepracer_interfaces_pkg/msg/InferResults", class_label=k, class_prob=float(p), **box)
-                for k, p in enumerate(odds)
-            ]
-            message = make(RL_RESULTS.type_name, results=results, images=[image])
-            bag.write(
-                connections[RL_RESULTS.name], frame.stamp_ns + 9, serialize(message, RL_RESULTS.type_name)
-            )
-            drive = make(AUTO_DRIVE.type_name, angle=0.5, throttle=0.25, source_stamp=image.header.stamp)
-            bag.write(
-                connections[AUTO_DRIVE.name], frame.stamp_ns + 10, serialize(drive, AUTO_DRIVE.type_name)
-            )
-    return path
-
-
 @pytest.mark.parametrize("plugin", [StoragePlugin.SQLITE3, StoragePlugin.MCAP])
 @pytest.mark.parametrize("counts_frames", [True, False])
 def test_the_communitys_logs_are_read(plugin: StoragePlugin, counts_frames: bool, tmp_path: Path) -> None:
-    log = read_log(_write_community_log(tmp_path, plugin=plugin, counts_frames=counts_frames))
+    log = read_log(write_community_log(tmp_path, plugin=plugin, counts_frames=counts_frames))
     frames = list(synthetic_frames(20))
     assert len(log.frames) == 20
     assert log.damage is None
@@ -246,14 +205,16 @@ def test_the_communitys_logs_are_read(plugin: StoragePlugin, counts_frames: bool
 
 
 def test_compressed_chunks_are_read_in_any_order(tmp_path: Path) -> None:
-    log = read_log(_write_community_log(tmp_path, plugin=StoragePlugin.MCAP, compressed=True))
+    log = read_log(
+        write_community_log(tmp_path, plugin=StoragePlugin.MCAP, compression=CompressionMode.STORAGE)
+    )
     frames = list(synthetic_frames(20))
     for index in (0, 19, 7):
         assert log.jpeg(index) == frames[index].jpeg
 
 
 def test_a_metadata_file_beside_a_communitys_log_gives_the_actions_their_meaning(tmp_path: Path) -> None:
-    path = _write_community_log(tmp_path)
+    path = write_community_log(tmp_path)
     actions = [{"steering_angle": angle, "speed": 1.0} for angle in (-30, -15, 0, 15, 30)]
     (path / "model_metadata.json").write_text(json.dumps({"action_space": actions}))
     log = read_log(path)
@@ -263,13 +224,13 @@ def test_a_metadata_file_beside_a_communitys_log_gives_the_actions_their_meaning
 
 
 def test_a_continuous_communitys_log_has_outputs_and_no_action(tmp_path: Path) -> None:
-    log = read_log(_write_community_log(tmp_path, outputs=2))
+    log = read_log(write_community_log(tmp_path, outputs=2))
     assert log.frames.probabilities.shape == (20, 2)
     np.testing.assert_array_equal(log.frames.action, -1)
 
 
 def test_a_truncated_sqlite_log_is_read_up_to_the_cut(tmp_path: Path) -> None:
-    path = next(_write_community_log(tmp_path, frames=60).glob("*.db3"))
+    path = next(write_community_log(tmp_path, frames=60).glob("*.db3"))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     log = read_log(path)
@@ -327,7 +288,7 @@ def test_logs_are_listed_newest_first_whole_or_not(tmp_path: Path) -> None:
     (tmp_path / "rubbish").mkdir()
     (tmp_path / "rubbish" / "x.mcap").write_bytes(b"rubbish")
     (tmp_path / "notes").mkdir()
-    older = _write_community_log(tmp_path)
+    older = write_community_log(tmp_path)
     logs = {log.path: log for log in list_logs(tmp_path)}
     assert logs.keys() == {whole, open_still, tmp_path / "rubbish", older}
     assert (logs[whole].frames, logs[whole].damage) == (30, None)
@@ -347,7 +308,7 @@ def test_a_split_log_is_read_in_the_order_of_its_parts(tmp_path: Path) -> None:
     path = tmp_path / "split-20260101-120000"
     path.mkdir()
     for part, frames in enumerate((4, 3)):
-        source = _write_community_log(tmp_path / f"part{part}", plugin=StoragePlugin.MCAP, frames=frames)
+        source = write_community_log(tmp_path / f"part{part}", plugin=StoragePlugin.MCAP, frames=frames)
         next(source.glob("*.mcap")).rename(path / f"split_{9 + part}.mcap")
     log = read_log(path)
     assert len(log.frames) == 7

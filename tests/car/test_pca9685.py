@@ -7,7 +7,8 @@ import pytest
 from car.action_space import Command
 from car.calibration import default_calibration
 from car.clock import SystemClock
-from car.drive import DriveController, DriveState
+from car.drive import DriveController
+from car.drive_report import DriveState
 from car.errors import Sim2RaceError
 from car.pca9685 import (
     AUTO_INCREMENT,
@@ -121,7 +122,8 @@ def test_a_drive_whose_chip_loses_power_stops_and_stays_stopped() -> None:
     calibration = default_calibration()
     clock = SystemClock()
     controller = DriveController(calibration, Pca9685Pwm(bus, calibration.neutral), clock)
-    controller.arm()
+    controller.on_command(Command(0.0, 2.0), clock.wall_ns())
+    assert controller.arm()
     controller.on_command(Command(0.0, 2.0), clock.wall_ns())
     assert bus.pulse_ns(0) < 1_400_000
     bus.cut_power()

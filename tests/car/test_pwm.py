@@ -132,3 +132,16 @@ def test_a_reader_finds_whole_files_while_an_output_is_set_up(tmp_path: Path) ->
     while not is_done.is_set():
         assert read_sysfs_pwm(tmp_path) in (Pwm(1_450_000, 1_446_000), Pwm(1_450_000, 0), Pwm(0, 0))
     writer.join()
+
+
+def test_an_inverted_channel_is_set_right_before_it_is_used(tmp_path: Path) -> None:
+    chip = make_fake_sysfs(tmp_path)
+    for channel in (0, 1):
+        (chip / f"pwm{channel}" / "polarity").write_text("inversed\n")
+        (chip / f"pwm{channel}" / "enable").write_text("1\n")
+    output = SysfsPwm(tmp_path)
+    assert [(chip / f"pwm{channel}" / "polarity").read_text() for channel in (0, 1)] == ["normal\n"] * 2
+    assert [(chip / f"pwm{channel}" / "enable").read_text() for channel in (0, 1)] == ["0\n"] * 2
+    output.write(Pwm(1_450_000, 1_446_000))
+    assert read_sysfs_pwm(tmp_path) == Pwm(1_450_000, 1_446_000)
+    output.close()

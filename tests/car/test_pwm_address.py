@@ -9,7 +9,7 @@ import pytest
 from car.errors import Sim2RaceError
 from car.gpio import GatedPwm
 from car.pwm import Pwm, RecordingPwm, SysfsPwm, find_chip, make_fake_sysfs, read_sysfs_pwm
-from car.pwm_address import open_output, split_gate
+from car.pwm_address import absolute_address, open_output, split_gate
 
 NEUTRAL = Pwm(1_450_000, 1_446_000)
 
@@ -64,13 +64,30 @@ def test_a_gate_is_powered_after_the_first_pulses_and_cut_at_the_end(
 
 
 def test_only_a_number_at_the_end_names_a_gate() -> None:
-    assert split_gate("/sys/class/pwm@i2c-0+gpio514") == ("/sys/class/pwm@i2c-0", 514)
+    assert split_gate("/sys/class/pwm@i2c-0+gpio514") == (
+        "/sys/class/pwm@i2c-0",
+        (514, Path("/sys/class/gpio")),
+    )
+    assert split_gate("pca9685+/tmp/lines/gpio7") == ("pca9685", (7, Path("/tmp/lines")))
     assert split_gate("/a+gpio/pwm") == ("/a+gpio/pwm", None)
     assert split_gate("pca9685") == ("pca9685", None)
 
 
-def test_a_dry_run_goes_nowhere() -> None:
-    assert isinstance(open_output("dry-run", NEUTRAL), RecordingPwm)
+def test_an_address_can_be_understood_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert absolute_address("pwm@i2c-1+gpio514") == f"{tmp_path}/pwm@i2c-1+gpio514"
+    for address in ("/sys/class/pwm@i2c-0+gpio514", "pca9685:1:0x41+gpio7", "pca9685", "dry-run"):
+        assert absolute_address(address) == address
+
+
+def test_a_dry_run_goes_nowhere_and_does_not_grow() -> None:
+    output = open_output("dry-run", NEUTRAL)
+    assert isinstance(output, RecordingPwm)
+    for _ in range(1000):
+        output.write(NEUTRAL)
+    assert len(output.writes) == 100
 
 
 @pytest.mark.parametrize("address", ["pca9685:one", "pca9685:1:0x40:2", "pca9685:-1", "pca9685:1:0x99"])

@@ -1,113 +1,137 @@
-"""The guard: a driving process that is killed or frozen leaves a car at neutral."""
+"""The guard: a driving process that is killed or frozen leaves a car at neutral, on every kind of output."""
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import textwrap
+import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
-import psutil
 import pytest
 
-from car.pwm import Pwm, make_fake_sysfs, read_sysfs_pwm
-from car.pwm_guard import GuardedPwm
+from car.pwm import Pwm, RecordingPwm
+from car.pwm_guard import END, Guard
 
 NEUTRAL = Pwm(1_450_000, 1_446_000)
-FULL_SPEED = Pwm(1_450_000, 1_311_000)
-DRIVER = textwrap.dedent(
-    """
-    import sys, time
-    from pathlib import Path
-    from car.pwm import Pwm
-    from car.pwm_guard import GuardedPwm
+SILENCE_S = 0.05
 
-    output = GuardedPwm(Path(sys.argv[1]), Pwm(1_450_000, 1_446_000))
-    while True:
-        output.write(Pwm(1_450_000, 1_311_000))
-        time.sleep(0.03)
-    """
-)
+
+class _Gate:
+    """A power gate that remembers what became of it."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+
+    @property
+    def powered(self) -> bool:
+        return not self.is_cut
+
+    def switch_on(self) -> None:
+        self.is_cut = False
+
+    def cut(self) -> None:
+        self.is_cut = True
+
+
+class _Refusing(RecordingPwm):
+    """A chip that does not answer for a number of writes."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    def write(self, pwm: Pwm) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError("Remote I/O error")
+        super().write(pwm)
+
+
+class _Watched:
+    """A guard on a thread, and the other end of its pipe."""
+
+    def __init__(self, output: RecordingPwm) -> None:
+        self.output = output
+        self.gate = _Gate()
+        self._read, self.pipe = os.pipe()
+        guard = Guard(self._read, output, NEUTRAL, SILENCE_S, self.gate)
+        self.thread = threading.Thread(target=guard.watch)
+        self.thread.start()
+
+    def beat(self) -> None:
+        os.write(self.pipe, b".")
+
+    def close(self) -> None:
+        if self.pipe >= 0:
+            os.close(self.pipe)
+            self.pipe = -1
+        self.thread.join(5.0)
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that drives at full speed for ever, with its guard ready."""
-    make_fake_sysfs(tmp_path)
-    process = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)])
-    try:
-        _wait_until(lambda: read_sysfs_pwm(tmp_path) == FULL_SPEED)
-        _wait_until(lambda: len(_guards(process.pid)) == 1)
-        time.sleep(0.5)
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+def watched() -> Iterator[_Watched]:
+    made = _Watched(RecordingPwm())
+    yield made
+    made.close()
 
 
-def test_a_killed_driver_leaves_neutral_and_no_process(
-    driver: subprocess.Popen[bytes], tmp_path: Path
-) -> None:
-    (guard,) = _guards(driver.pid)
-    driver.kill()
-    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL, within_s=1.0)
-    _wait_until(lambda: not guard.is_running() or guard.status() == psutil.STATUS_ZOMBIE)
-
-
-def test_a_frozen_driver_is_at_neutral_until_it_thaws(
-    driver: subprocess.Popen[bytes], tmp_path: Path
-) -> None:
-    os.kill(driver.pid, signal.SIGSTOP)
-    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL, within_s=1.0)
-    os.kill(driver.pid, signal.SIGCONT)
-    _wait_until(lambda: read_sysfs_pwm(tmp_path) == FULL_SPEED)
-
-
-def test_a_kill_of_the_guard_brings_a_new_one(driver: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    (guard,) = _guards(driver.pid)
-    guard.kill()
-    _wait_until(lambda: [new.pid for new in _guards(driver.pid)] not in ([], [guard.pid]))
-    time.sleep(0.5)
-    driver.kill()
-    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL, within_s=1.0)
-
-
-def test_a_steady_driver_is_left_alone(driver: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    seen = set()
-    for _ in range(50):
-        seen.add(read_sysfs_pwm(tmp_path))
-        time.sleep(0.01)
-    assert seen == {FULL_SPEED}
-
-
-def test_closing_ends_the_guard(tmp_path: Path) -> None:
-    make_fake_sysfs(tmp_path)
-    output = GuardedPwm(tmp_path, NEUTRAL)
-    output.write(FULL_SPEED)
-    (guard,) = _guards(os.getpid())
-    output.close()
-    assert read_sysfs_pwm(tmp_path) == NEUTRAL
-    assert not guard.is_running()
-
-
-def _guards(pid: int) -> list[psutil.Process]:
-    children = psutil.Process(pid).children()
-    return [child for child in children if "car.pwm_guard" in _command_line(child)]
-
-
-def _command_line(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []
-
-
-def _wait_until(is_so: Callable[[], bool], *, within_s: float = 20.0) -> None:
-    deadline_s = time.monotonic() + within_s
+def _wait_until(is_so: object, within_s: float = 5.0) -> None:
+    assert callable(is_so)
+    end_s = time.monotonic() + within_s
     while not is_so():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
+        assert time.monotonic() < end_s
+        time.sleep(0.002)
+
+
+def test_before_the_first_heartbeat_nothing_is_written(watched: _Watched) -> None:
+    time.sleep(3 * SILENCE_S)
+    assert watched.output.writes == []
+
+
+def test_silence_is_answered_once_and_again_after_the_next_heartbeat(watched: _Watched) -> None:
+    watched.beat()
+    _wait_until(lambda: watched.output.writes == [NEUTRAL])
+    time.sleep(3 * SILENCE_S)
+    assert watched.output.writes == [NEUTRAL]
+    watched.beat()
+    _wait_until(lambda: watched.output.writes == [NEUTRAL] * 2)
+    assert not watched.gate.is_cut
+
+
+def test_the_power_of_a_process_that_stays_frozen_is_cut(
+    watched: _Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("car.pwm_guard.CUT_AFTER_S", 0.1)
+    watched.beat()
+    _wait_until(lambda: watched.gate.is_cut)
+
+
+def test_a_death_leaves_neutral_and_no_power(watched: _Watched) -> None:
+    watched.beat()
+    watched.close()
+    assert not watched.thread.is_alive()
+    assert watched.output.last == NEUTRAL
+    assert watched.gate.is_cut
+
+
+def test_an_end_in_order_leaves_the_power_to_who_ends(watched: _Watched) -> None:
+    os.write(watched.pipe, END)
+    watched.close()
+    assert watched.output.last == NEUTRAL
+    assert not watched.gate.is_cut
+
+
+def test_a_chip_that_does_not_answer_loses_its_power_and_is_tried_again() -> None:
+    output = _Refusing(refusals=3)
+    watched = _Watched(output)
+    watched.beat()
+    _wait_until(lambda: output.writes == [NEUTRAL])
+    assert watched.gate.is_cut
+    watched.close()
+
+
+def test_a_chip_that_does_not_answer_at_the_end_is_tried_again() -> None:
+    output = _Refusing(refusals=3)
+    watched = _Watched(output)
+    watched.close()
+    assert output.writes == [NEUTRAL]

@@ -11,6 +11,7 @@ import pytest
 
 from car.calibration import default_calibration
 from car.node_graph import arguments_of
+from car.priority import DRIVE_LEVEL, GUARD_LEVEL
 from car.pwm import Pwm, SysfsPwm, make_fake_sysfs, read_sysfs_pwm
 
 SYSTEM = Path(__file__).parents[2] / "car" / "system"
@@ -78,6 +79,37 @@ def test_the_start_tells_the_graph_only_what_it_knows(tmp_path: Path) -> None:
     assert set(given) <= {argument.name for argument in arguments_of("car")}
 
 
+def test_the_examples_settings_reach_the_graph(tmp_path: Path) -> None:
+    _choose(tmp_path)
+    lines = (SYSTEM / "car.env").read_text().splitlines()
+    example = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    example |= {"MODE": "manual", "MAPPING": "community", "LOGGING": "false"}
+    for name in ("ROS_SETUP", "MODELS", "CALIBRATION"):
+        del example[name]
+    done = _start(tmp_path, **example)
+    assert done.returncode == 0, done.stderr
+    given = dict(argument.split(":=", 1) for argument in done.stdout.splitlines()[2:])
+    types = {argument.name: type(argument.default) for argument in arguments_of("car")}
+    assert given["pwm_root"] == "/sys/class/pwm@i2c-0+gpio514"
+    assert (given["mode"], given["mapping"], given["logging"]) == ("manual", "community", "false")
+    for name in ("fps", "speed_limit_mps", "max_speed_percent", "battery_min_percent"):
+        assert types[name] is float
+        assert float(given[name]) > 0.0
+
+
+def test_the_service_may_go_ahead_of_everything_else() -> None:
+    service = _service()["Service"]
+    assert int(service["LimitRTPRIO"]) >= GUARD_LEVEL > DRIVE_LEVEL
+    assert service["LimitMEMLOCK"] == "infinity"
+    assert "RestrictRealtime" not in service
+
+
+def test_the_services_files_come_with_the_package() -> None:
+    text = (SYSTEM.parents[1] / "pyproject.toml").read_text()
+    assert 'car = ["policies/*", "system/*"]' in text
+    assert all(path.is_file() for path in SYSTEM.iterdir())
+
+
 def test_a_calibration_that_is_not_there_yet_is_left_out(tmp_path: Path) -> None:
     _choose(tmp_path)
     done = _start(tmp_path, CALIBRATION=str(tmp_path / "none.json"))
@@ -106,6 +138,6 @@ def test_every_setting_of_the_example_is_read_by_a_script() -> None:
     scripts = (SYSTEM / "start-car").read_text() + (SYSTEM / "stop-car").read_text()
     lines = (SYSTEM / "car.env").read_text().splitlines()
     settings = [line.split("=")[0] for line in lines if line and not line.startswith("#")]
-    assert len(settings) == 8
+    assert len(settings) == 13
     for setting in settings:
         assert f"${{{setting}" in scripts or f'"${setting}' in scripts, setting

@@ -7,16 +7,25 @@ import threading
 from car.action_space import Command
 from car.calibration import default_calibration
 from car.clock import SystemClock
-from car.drive import DriveController, DriveReport, DriveState
+from car.drive import DriveController
+from car.drive_limits import DriveLimits
+from car.drive_report import DriveReport, DriveState
 from car.pwm import RecordingPwm
 from car.watchdog import Watchdog
 
 
 def driving(output: RecordingPwm) -> DriveController:
-    controller = DriveController(default_calibration(), output, SystemClock(), deadline_s=0.05)
-    controller.arm()
-    controller.on_command(Command(0.1, 1.0), SystemClock().wall_ns())
+    limits = DriveLimits(deadline_s=0.05)
+    controller = DriveController(default_calibration(), output, SystemClock(), limits=limits)
+    drive(controller)
     return controller
+
+
+def drive(controller: DriveController) -> None:
+    for _ in range(2):
+        controller.on_command(Command(0.1, 1.0), SystemClock().wall_ns())
+        controller.arm()
+    assert controller.report.state is DriveState.DRIVING
 
 
 def test_silence_leads_to_neutral_and_a_report() -> None:
@@ -32,8 +41,8 @@ def test_silence_leads_to_neutral_and_a_report() -> None:
     assert came.wait(2.0)
     watchdog.close()
     assert output.last == default_calibration().neutral
-    assert reports[0].state is DriveState.STOPPED
-    assert "50 ms" in reports[0].reason
+    assert reports[-1].state is DriveState.STOPPED
+    assert "50 ms" in reports[-1].reason
 
 
 def test_a_report_that_nobody_takes_does_not_end_the_watch() -> None:
@@ -49,8 +58,7 @@ def test_a_report_that_nobody_takes_does_not_end_the_watch() -> None:
     assert called.wait(2.0)
     called.clear()
     controller.acknowledge()
-    controller.arm()
-    controller.on_command(Command(0.1, 1.0), SystemClock().wall_ns())
+    drive(controller)
     assert called.wait(2.0)
     watchdog.close()
     assert output.last == default_calibration().neutral
@@ -60,3 +68,36 @@ def test_a_closed_watchdog_looks_no_more() -> None:
     watchdog = Watchdog(driving(RecordingPwm()), lambda report: None)
     watchdog.close()
     assert not any(thread.name == "watchdog" for thread in threading.enumerate())
+
+
+def test_every_look_is_a_heartbeat_and_without_a_guard_the_car_stops() -> None:
+    output = RecordingPwm()
+    controller = DriveController(
+        default_calibration(), output, SystemClock(), limits=DriveLimits(deadline_s=60)
+    )
+    beats: list[str] = []
+    problem = ""
+    stopped = threading.Event()
+
+    def beat() -> None:
+        beats.append(problem)
+        if problem:
+            raise OSError(problem)
+
+    watchdog = Watchdog(controller, lambda report: stopped.set(), beat)
+    drive(controller)
+    stopped.clear()
+    assert not stopped.wait(0.1)
+    assert len(beats) > 5
+    problem = "the guard process does not start"
+    assert stopped.wait(2.0)
+    assert controller.report.reason == problem
+    assert output.last == default_calibration().neutral
+    controller.acknowledge()
+    controller.on_command(Command(0.1, 1.0), SystemClock().wall_ns())
+    assert not controller.arm()
+    problem = ""
+    stopped.clear()
+    assert stopped.wait(2.0)
+    assert controller.arm()
+    watchdog.close()

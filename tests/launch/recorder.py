@@ -23,6 +23,17 @@ class LaunchConfiguration:
 
 
 @dataclass(frozen=True)
+class IfCondition:
+    predicate_expression: LaunchConfiguration
+
+    def evaluate(self, values: dict[str, str]) -> bool:
+        """Decide as launch does, which takes only words for yes and no."""
+        word = values[self.predicate_expression.variable_name].strip().lower()
+        assert word in ("true", "1", "false", "0"), f"{word!r} is no condition"
+        return word in ("true", "1")
+
+
+@dataclass(frozen=True)
 class ParameterValue:
     value: LaunchConfiguration
     _: Any = field(default=None, init=False, repr=False)
@@ -47,6 +58,9 @@ class Node:
     namespace: str
     output: str
     parameters: list[dict[str, ParameterValue]]
+    condition: IfCondition | None = None
+    respawn: bool = False
+    respawn_delay: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,7 @@ class LaunchDescription:
 MODULES: dict[str, tuple[type, ...]] = {
     "launch": (LaunchDescription,),
     "launch.actions": (DeclareLaunchArgument,),
+    "launch.conditions": (IfCondition,),
     "launch.substitutions": (LaunchConfiguration,),
     "launch_ros": (),
     "launch_ros.actions": (Node,),
@@ -72,6 +87,7 @@ class StartedNode:
     executable: str
     full_name: str
     parameters: dict[str, Any]
+    respawn: bool
 
 
 def record(path: Path, monkeypatch: pytest.MonkeyPatch, **arguments: str) -> list[StartedNode]:
@@ -90,7 +106,11 @@ def record(path: Path, monkeypatch: pytest.MonkeyPatch, **arguments: str) -> lis
     assert len(values) == len(declared), "an argument is declared twice"
     assert arguments.keys() <= values.keys(), f"not declared: {arguments.keys() - values.keys()}"
     values.update(arguments)
-    return [_start(entity, values) for entity in description.entities if isinstance(entity, Node)]
+    return [
+        _start(entity, values)
+        for entity in description.entities
+        if isinstance(entity, Node) and (entity.condition is None or entity.condition.evaluate(values))
+    ]
 
 
 def _start(node: Node, values: dict[str, str]) -> StartedNode:
@@ -101,6 +121,7 @@ def _start(node: Node, values: dict[str, str]) -> StartedNode:
         parameters={
             name: _typed(parameter, values) for group in node.parameters for name, parameter in group.items()
         },
+        respawn=node.respawn,
     )
 
 

@@ -13,12 +13,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from car.action_space import Command
 from car.calibration import default_calibration
 from car.errors import Sim2RaceError
 from car.log_reader import read_log
+from car.policy import Policy
 from car.pwm import MOTOR_CHANNEL, STEERING_CHANNEL
-from sim2race_car.drive_command import DriveConfig, drive
-from tests.car.policies import save_policy
+from car.replay import agreement
+from sim2race_car.drive_command import DriveConfig, drive, graph_arguments
+from tests.car.logs import write_synthetic_log
+from tests.car.policies import make_metadata, save_policy
 
 NEUTRAL = default_calibration().neutral
 START_DEADLINE_S = 90.0
@@ -42,9 +46,17 @@ def wait_until(is_done: Callable[[], object], deadline_s: float) -> float:
 
 @pytest.fixture
 def started() -> Callable[[], list[psutil.Process]]:
-    """Return a function that lists the processes started since; other tests keep a browser's driver."""
-    before = set(psutil.Process().children(recursive=True))
-    return lambda: [child for child in psutil.Process().children(recursive=True) if child not in before]
+    """Return a function that lists the processes started since, and theirs.
+
+    Other tests keep a browser's driver, whose browser starts and ends processes as it likes.
+    """
+    before = set(psutil.Process().children())
+
+    def since() -> list[psutil.Process]:
+        new = [child for child in psutil.Process().children() if child not in before]
+        return [process for child in new for process in (child, *child.children(recursive=True))]
+
+    return since
 
 
 class Run:
@@ -179,12 +191,46 @@ def test_the_nodes_of_a_killed_command_stop_the_car_and_end(run: Run) -> None:
     assert run.is_neutral()
 
 
+def test_a_log_is_replayed_through_the_same_nodes_and_decided_alike(
+    policy: Path, started: Callable[[], list[psutil.Process]]
+) -> None:
+    # Slow frames: a machine that is busy with other tests shall not lose any.
+    log = write_synthetic_log(policy.parent, frames=40, policy=policy, rate_hz=15.0)
+    summary = drive(DriveConfig(replay=log, logs=policy.parent / "logs"))
+    assert (summary.ended, summary.succeeded) == ("the log is over", True)
+    assert summary.last_pwm_is_neutral
+    assert started() == []
+    assert summary.log is not None
+    replayed = read_log(summary.log)
+    assert replayed.policy_path is not None
+    found = agreement(read_log(log), replayed)
+    assert found.frames >= 35
+    assert found.same == found.frames
+    driven = replayed.frames.written_ns > 0
+    assert driven.sum() > 20
+    command = replayed.frames.steering_rad[driven][0], replayed.frames.speed_mps[driven][0]
+    pwm = replayed.frames.steering_pwm_ns[driven][0], replayed.frames.motor_pwm_ns[driven][0]
+    expected = default_calibration().pwm(Command(*map(float, command)))
+    assert pwm == (expected.steering_ns, expected.motor_ns)
+
+
+def test_a_replay_without_a_policy_starts_nothing(tmp_path: Path) -> None:
+    with pytest.raises(Sim2RaceError, match=r"the log .* has none; expected --policy FILE"):
+        drive(DriveConfig(replay=write_synthetic_log(tmp_path, frames=3)))
+
+
 def test_what_a_node_refuses_is_said_in_its_own_words(
     policy: Path, started: Callable[[], list[psutil.Process]]
 ) -> None:
     with pytest.raises(Sim2RaceError, match="Did you mean 'forever-raceway'"):
         drive(DriveConfig(policy, track="forever-racway", logs=policy.parent / "logs"))
     assert started() == []
+
+
+def test_the_simulated_car_looks_through_the_policys_camera_unless_another_is_named(tmp_path: Path) -> None:
+    wide = Policy.load(save_policy(tmp_path / "wide.onnx", make_metadata(camera="deepracer-wide")))
+    assert graph_arguments(DriveConfig(), wide, tmp_path)["sim_camera"] == "deepracer-wide"
+    assert graph_arguments(DriveConfig(camera="pi-wide"), wide, tmp_path)["sim_camera"] == "pi-wide"
 
 
 def test_a_missing_policy_starts_nothing(tmp_path: Path) -> None:

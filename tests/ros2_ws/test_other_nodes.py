@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,14 @@ from car.calibration import default_calibration
 from car.errors import UnknownNameError
 from car.preprocess import frame_from_jpeg
 from car.pwm import SysfsPwm, make_fake_sysfs
-from car.topics import CAMERA, DEVICE_STATUS, DRIVE_REPORT, GROUND_TRUTH, TRACK_POSITION
+from car.topics import CAMERA, CAMERA_ABOUT, DEVICE_STATUS, DRIVE_REPORT, GROUND_TRUTH, TRACK_POSITION
 from sim2race_car import ros
 from sim2race_car.camera_node import CameraNode
 from sim2race_car.status_node import StatusNode
 from sim2race_sim.sim_car_node import SimCarNode
 from tests.car.test_camera import make_video
 from tests.ros2_ws.conftest import Graph
+from tests.ros2_ws.test_inference_node import picture
 from tests.ros2_ws.test_log_node import drive_report
 
 
@@ -31,6 +34,28 @@ def test_the_camera_numbers_and_stamps_its_pictures(graph: Graph, tmp_path: Path
     stamps = [ros.ns_from_time(picture.header.stamp) for picture in pictures]
     assert stamps == sorted(stamps)
     assert frame_from_jpeg(pictures[0].data.tobytes()).shape == (120, 160, 3)
+
+
+def test_the_camera_says_what_its_stamps_mean(graph: Graph, tmp_path: Path) -> None:
+    graph.add(CameraNode, camera=str(make_video(tmp_path / "drive.avi")), fps=60.0)
+    said = graph.listen(CAMERA_ABOUT)
+    graph.until(lambda: said)
+    assert "video file" in said[0].data
+
+
+def test_another_nodes_pictures_are_numbered_and_keep_their_stamps(graph: Graph) -> None:
+    graph.add(CameraNode, camera="topic:/camera/image_raw/compressed")
+    pictures, said = graph.listen(CAMERA), graph.listen(CAMERA_ABOUT)
+    other = graph.publish(replace(CAMERA, name="/camera/image_raw/compressed"))
+    sent = [picture(0, age_s=0.1 * age) for age in (2, 1)]
+    for count, message in enumerate(sent, start=1):
+        message.header.frame_id = "camera"
+        other.publish(message)
+        graph.until(functools.partial(lambda wanted: len(pictures) == wanted, count))
+    assert [message.header.frame_id for message in pictures] == ["0", "1"]
+    assert [message.header.stamp for message in pictures] == [message.header.stamp for message in sent]
+    graph.until(lambda: said)
+    assert "/camera/image_raw/compressed stamps it" in said[0].data
 
 
 def test_the_status_holds_the_machine_and_the_latency(

@@ -3,7 +3,7 @@
 from setuptools import setup
 
 NAME = "sim2race_car"
-NODES = ("camera_node", "inference_node", "drive_node", "log_node", "status_node")
+NODES = ("camera_node", "inference_node", "drive_node", "log_node", "replay_node", "status_node")
 
 setup(
     name=NAME,
@@ -14,6 +14,8 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
     ],
     install_requires=["setuptools"],
+    # By this colcon knows what runs the tests.
+    extras_require={"test": ["pytest"]},
     zip_safe=True,
     maintainer="sim2race",
     maintainer_email="sim2race@example.com",

@@ -46,6 +46,8 @@ class GraphClient:
     def __init__(self, domain: int, statistics: DriveStatistics) -> None:
         self.log: Path | None = None
         """Directory of the car log, once the log node has said so."""
+        self.log_problem = ""
+        """Why there is no log, in the words of the log node."""
         self._statistics = statistics
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
@@ -95,7 +97,7 @@ class GraphClient:
 
     def hears_everybody(self) -> bool:
         """Say whether frames flow and every report has been heard, so that none is missed in a drive."""
-        return self._statistics.has_everything and self.log is not None
+        return self._statistics.has_everything and (self.log is not None or bool(self.log_problem))
 
     def arm(self) -> bool:
         """Ask the drive to arm, acknowledging a stop, and say whether it did."""
@@ -139,4 +141,6 @@ class GraphClient:
         )
 
     def _on_run_info(self, info: String) -> None:
-        self.log = Path(json.loads(info.data)["log"])
+        said = json.loads(info.data)
+        self.log = Path(said["log"]) if said["log"] else None
+        self.log_problem = said["log_problem"]

@@ -26,6 +26,9 @@ RELIABILITY = {
     Reliability.RELIABLE: ReliabilityPolicy.RELIABLE,
     Reliability.BEST_EFFORT: ReliabilityPolicy.BEST_EFFORT,
 }
+RAW_DEPTH = 100
+UNNUMBERED = 2**64 - 1
+"""What some middlewares give instead of a message's number."""
 DURABILITY = {
     Durability.VOLATILE: DurabilityPolicy.VOLATILE,
     Durability.TRANSIENT_LOCAL: DurabilityPolicy.TRANSIENT_LOCAL,
@@ -56,8 +59,32 @@ def publish(node: Node, topic: Topic) -> Publisher:
 def subscribe(
     node: Node, topic: Topic, callback: Callable[[Any], None], *, raw: bool = False
 ) -> Subscription:
-    """Subscribe to a row of the topic table; `raw` hands over the serialised bytes."""
-    return node.create_subscription(interface(topic.type_name), topic.name, callback, qos(topic), raw=raw)
+    """Subscribe to a row of the topic table.
+
+    Args:
+        node: subscribes.
+        topic: the row.
+        callback: is given every message.
+        raw: hand over the serialised bytes, as for a log; nothing waits for a log, so it may lag behind and
+            still miss nothing.
+    """
+    quality = qos(topic)
+    if raw:
+        quality.depth = max(quality.depth, RAW_DEPTH)
+    return node.create_subscription(interface(topic.type_name), topic.name, callback, quality, raw=raw)
+
+
+def subscribe_numbered(node: Node, topic: Topic, callback: Callable[[Any, int | None], None]) -> Subscription:
+    """Subscribe to a row of the topic table, with the number that the publisher gave each message.
+
+    Every publisher counts its own messages; None where the middleware does not say.
+    """
+
+    def take(message: Any, info: dict[str, int | None]) -> None:
+        number = info["publication_sequence_number"]
+        callback(message, None if number in (None, UNNUMBERED) else number)
+
+    return node.create_subscription(interface(topic.type_name), topic.name, take, qos(topic))
 
 
 def serve(node: Node, service: Service, callback: Callable[[Any, Any], Any]) -> RosService:

@@ -1,4 +1,4 @@
-"""The status node: the health of the computer, and the latency it achieves, every few seconds."""
+"""The status node: the computer's health, its latency, the battery, and which node is ready or not."""
 
 from __future__ import annotations
 
@@ -6,20 +6,33 @@ from pathlib import Path
 from typing import Any
 
 from deepracer_interfaces_pkg.msg import DeviceStatusMsg
+from deepracer_interfaces_pkg.srv import BatteryLevelSrv
+from rclpy.clock import Clock as RosClock
+from rclpy.clock import ClockType
 from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import BatteryState
 from sim2race_msgs.msg import DriveReport
 
-from car.drive import DriveState
+from car.battery import percent_of_level
+from car.clock import SystemClock
+from car.drive_report import DriveState
 from car.health import RecentLatency, read_health
-from car.topics import DEVICE_STATUS, DRIVE_REPORT
+from car.readiness import Level
+from car.topics import BATTERY, BATTERY_LEVEL, DEVICE_STATUS, DRIVE_REPORT, READINESS
 from sim2race_car import ros
+from sim2race_car.readiness_watch import ReadinessWatch, diagnostics
 
 PERIOD_S = 2.5
 """As in the community's stack."""
+LOOK_EVERY_S = 0.5
+BATTERY_EVERY_S = 5.0
 
 
 class StatusNode(Node):
-    """Publishes the device status.
+    """Publishes the device status, the battery where the community's node knows it, and who is ready.
+
+    Readiness is published when it changes, and with every device status.
 
     Parameters: `output_path` (whose disk is watched).
     """
@@ -27,10 +40,21 @@ class StatusNode(Node):
     def __init__(self, **arguments: Any) -> None:
         super().__init__("device_status_node", namespace="device_info_pkg", **arguments)
         self._disk = Path(self.declare_parameter("output_path", "/").value)
+        self._time = SystemClock()
         self._latency = RecentLatency()
         self._status = ros.publish(self, DEVICE_STATUS)
+        self._battery = ros.publish(self, BATTERY)
+        self._readiness = ros.publish(self, READINESS)
+        self._watch = ReadinessWatch(self)
+        self._said: list[tuple[str, Level, str]] = []
+        self._battery_level = self.create_client(BatteryLevelSrv, BATTERY_LEVEL.name)
         self._reports = ros.subscribe(self, DRIVE_REPORT, self._on_drive_report)
-        self._timer = self.create_timer(PERIOD_S, self._publish)
+        steady = RosClock(clock_type=ClockType.STEADY_TIME)
+        self._timers = [
+            self.create_timer(PERIOD_S, self._publish, clock=steady),
+            self.create_timer(LOOK_EVERY_S, self._look, clock=steady),
+            self.create_timer(BATTERY_EVERY_S, self._ask_battery, clock=steady),
+        ]
 
     def _on_drive_report(self, report: DriveReport) -> None:
         if report.state == DriveState.DRIVING.value:
@@ -38,6 +62,26 @@ class StatusNode(Node):
                 source_ns=ros.ns_from_time(report.source_stamp),
                 written_ns=ros.ns_from_time(report.header.stamp),
             )
+
+    def _look(self) -> None:
+        """Publish who is ready, and say it in the journal, when it has changed."""
+        now = [(row.part, row.level, row.reason) for row in self._watch.look()]
+        if now == self._said:
+            return
+        self._said = now
+        self._publish_readiness()
+        self.get_logger().info(self._watch.readiness.summary)
+
+    def _publish_readiness(self) -> None:
+        self._readiness.publish(diagnostics(self._watch.readiness, self._time.wall_ns()))
+
+    def _ask_battery(self) -> None:
+        if self._battery_level.service_is_ready():
+            self._battery_level.call_async(BatteryLevelSrv.Request()).add_done_callback(self._on_battery)
+
+    def _on_battery(self, answer: Future) -> None:
+        level = answer.result().level
+        self._battery.publish(BatteryState(percentage=percent_of_level(level) / 100.0, present=level >= 0))
 
     def _publish(self) -> None:
         health = read_health(self._disk if self._disk.exists() else Path("/"))
@@ -54,6 +98,7 @@ class StatusNode(Node):
                 fps_mean=self._latency.fps,
             )
         )
+        self._publish_readiness()
 
 
 def main() -> None:

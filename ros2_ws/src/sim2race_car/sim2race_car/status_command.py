@@ -1,0 +1,108 @@
+"""`sim2race status`: which node is ready, which is not, and why; live, once, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from car.errors import Sim2RaceError
+from car.readiness import Level, PartStatus
+
+if TYPE_CHECKING:
+    from sim2race_car.status_client import StatusClient
+
+COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.ERROR: "red"}
+WORDS = {Level.OK: "ready", Level.WARN: "warning", Level.ERROR: "not ready"}
+REFRESH_S = 0.25
+LISTEN_S = 1.0
+"""A ready car is listened to for so long, for its figures."""
+
+
+@dataclass(frozen=True)
+class StatusConfig:
+    """Say which node of the car is ready, which is not, and why."""
+
+    once: bool = False
+    """Look once and end; the exit status is 0 if the car could be armed, else 1."""
+    json: bool = False
+    """As JSON, once."""
+    domain: int | None = None
+    """ROS 2 domain of the car; ROS_DOMAIN_ID, or 0, without it."""
+    wait_s: float = 3.0
+    """How long to look for the nodes, and to listen, before saying that the car is not ready."""
+
+
+def run(config: StatusConfig) -> int:
+    """Show the table until Ctrl-C, or once; return 0 if the car is ready, else 1.
+
+    Raises:
+        Sim2RaceError: ROS 2 is missing, or there is no such domain.
+    """
+    try:
+        from sim2race_car.status_client import StatusClient
+    except ImportError as error:
+        raise Sim2RaceError(f"ROS 2 is missing ({error}); run make setup, or source your ROS 2.") from error
+    console = Console()
+    with StatusClient(_domain(config)) as client:
+        if not (config.once or config.json):
+            return _show_live(client, console)
+        began_s = time.monotonic()
+        client.look()
+        while time.monotonic() - began_s < (LISTEN_S if client.readiness.is_ready else config.wait_s):
+            client.look()
+        rows, is_ready = client.look(), client.readiness.is_ready
+    if config.json:
+        console.print_json(json.dumps(as_json(rows, is_ready=is_ready)))
+    else:
+        console.print(table(rows, is_ready=is_ready))
+    return 0 if is_ready else 1
+
+
+def table(rows: Sequence[PartStatus], *, is_ready: bool) -> Table:
+    """Return what a person sees."""
+    title = "[green]ready[/green]" if is_ready else "[red]not ready[/red]"
+    made = Table(box=None, padding=(0, 2), title=f"The car is {title}", title_justify="left", highlight=False)
+    for column in ("part", "state", "what it says", "figures"):
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        facts = "  ".join(f"{name} {value}" for name, value in row.facts.items() if value)
+        colour = COLOURS[row.level]
+        made.add_row(row.part, f"[{colour}]{WORDS[row.level]}[/{colour}]", row.reason, facts)
+    return made
+
+
+def as_json(rows: Sequence[PartStatus], *, is_ready: bool) -> dict[str, object]:
+    """Return what a program reads."""
+    parts = {
+        row.part: {"level": row.level.name.lower(), "reason": row.reason, "facts": row.facts} for row in rows
+    }
+    return {"ready": is_ready, "parts": parts}
+
+
+def _show_live(client: StatusClient, console: Console) -> int:
+    """Show the table until Ctrl-C; returns how it stood at the end."""
+    try:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                end_s = time.monotonic() + REFRESH_S
+                while time.monotonic() < end_s:
+                    rows = client.look()
+                live.update(table(rows, is_ready=client.readiness.is_ready), refresh=True)
+    except KeyboardInterrupt:
+        return 0 if client.readiness.is_ready else 1
+
+
+def _domain(config: StatusConfig) -> int:
+    given = "" if config.domain is None else str(config.domain)
+    domain = given or os.environ.get("ROS_DOMAIN_ID") or "0"
+    if not (domain.isdigit() and int(domain) <= 232):
+        raise Sim2RaceError(f"The ROS 2 domain is {domain!r}; expected 0 to 232.")
+    return int(domain)

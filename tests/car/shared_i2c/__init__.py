@@ -1,0 +1,1 @@
+"""A folder for PYTHONPATH: what processes import instead of a package that needs hardware."""

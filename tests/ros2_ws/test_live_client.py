@@ -1,0 +1,99 @@
+"""The console's hand on the graph: what it hears, and what it asks of the drive."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from deepracer_interfaces_pkg.msg import InferResults, InferResultsArray
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import String
+
+from car.topics import ENABLE_STATE, MANUAL_DRIVE, MAX_SPEED, RL_RESULTS, RUN_INFO, VEHICLE_STATE
+from sim2race_car import ros
+from sim2race_car.live_client import LiveClient
+from tests.ros2_ws.conftest import Graph
+
+
+class Heard:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.decisions: list[tuple[bytes, int, list[float]]] = []
+        self.runs: list[dict[str, Any]] = []
+
+    def on_decision(self, jpeg: bytes, captured_ns: int, outputs: list[float]) -> None:
+        self.decisions.append((jpeg, captured_ns, outputs))
+
+    def on_camera(self, jpeg: bytes, captured_ns: int) -> None:
+        pass
+
+    def on_report(self, name: str, content: dict[str, Any]) -> None:
+        pass
+
+    def on_run(self, run: dict[str, Any]) -> None:
+        self.runs.append(run)
+
+
+def test_the_console_hears_decisions_with_their_frames_and_what_drives(graph: Graph) -> None:
+    heard = Heard()
+    with LiveClient(heard, graph.context.get_domain_id()):
+        results, info = graph.publish(RL_RESULTS), graph.publish(RUN_INFO)
+        image = CompressedImage(data=b"jpeg")
+        image.header.stamp = ros.time_from_ns(1_500_000_007)
+        results.publish(InferResultsArray(results=[InferResults(class_prob=0.25)], images=[image]))
+        info.publish(String(data="no JSON"))
+        graph.until(lambda: heard.decisions)
+        info.publish(String(data=json.dumps({"name": "tiny"})))
+        graph.until(lambda: heard.runs)
+
+    assert heard.decisions[0] == (b"jpeg", 1_500_000_007, [0.25])
+    assert heard.runs == [{"name": "tiny"}]
+
+
+def asked(graph: Graph, question: Callable[[], str]) -> str:
+    """Ask from another thread, as the console does, while the graph turns."""
+    answer: list[str] = []
+    thread = threading.Thread(target=lambda: answer.append(question()))
+    thread.start()
+    graph.until(lambda: not thread.is_alive())
+    return answer[0]
+
+
+def test_what_the_console_asks_of_the_drive_and_what_it_makes_of_the_answer(graph: Graph) -> None:
+    told: list[Any] = []
+
+    def answered(error: int) -> Callable[[Any, Any], Any]:
+        def callback(request: Any, response: Any) -> Any:
+            told.append(request)
+            response.error = error
+            return response
+
+        return callback
+
+    with LiveClient(Heard(), graph.context.get_domain_id()) as client:
+        assert client.arm() == "the drive node is not there"
+        ros.serve(graph.tester, ENABLE_STATE, answered(0))
+        ros.serve(graph.tester, VEHICLE_STATE, answered(0))
+        ros.serve(graph.tester, MAX_SPEED, answered(1))
+        sticks: list[Any] = []
+        ros.subscribe(graph.tester, MANUAL_DRIVE, sticks.append)
+        graph.turn(1.0)
+
+        assert asked(graph, client.arm) == "" and told[-1].is_active
+        assert asked(graph, client.disarm) == "" and not told[-1].is_active
+        assert asked(graph, lambda: client.set_max_speed(0.5)) == "the drive node refuses"
+        client.steer(1.0, 1.0)
+        assert asked(graph, lambda: client.set_manual(True)) == "" and told[-1].state == 0
+        at_rest = list(sticks)
+        client.steer(0.5, -0.25)
+        graph.until(lambda: sticks and sticks[-1].angle == 0.5)
+        age_s = time.time() - ros.ns_from_time(sticks[-1].source_stamp) / 1e9
+        assert asked(graph, lambda: client.set_manual(False)) == "" and told[-1].state == 1
+        graph.until(lambda: graph.tester.count_publishers(MANUAL_DRIVE.name) == 0)
+
+    assert at_rest and {(stick.angle, stick.throttle) for stick in at_rest} == {(0.0, 0.0)}
+    assert sticks[-1].throttle == -0.25 and age_s < 5
