@@ -55,9 +55,36 @@ def align_by_time(first: CarLog, second: CarLog) -> Alignment:
     return Alignment("s", axis, (frames[0], frames[1]), _signals(first, second, frames))
 
 
-def align_by_place(first: CarLog, second: CarLog) -> Alignment | None:
-    """Lay the best laps of two runs beside each other by place; None where either has no lap."""
-    laps = [_best_lap(log.frames) for log in (first, second)]
+def align_by_lap(first: CarLog, second: CarLog, laps: tuple[Lap | None, Lap | None]) -> Alignment | None:
+    """Lay one lap of each run beside each other by time from the start of the lap; None without laps.
+
+    Args:
+        first: a log.
+        second: another one, or the same.
+        laps: which lap of either.
+    """
+    if laps[0] is None or laps[1] is None:
+        return None
+    axis: Values = np.linspace(0.0, max(laps[0].time_s, laps[1].time_s), POINTS, dtype=np.float64)
+    frames = []
+    for log, lap in zip((first, second), laps, strict=True):
+        assert lap is not None
+        rows = _at(frame_times_s(log.frames), axis + lap.start_s)
+        frames.append(np.where(axis <= lap.time_s, rows, -1))
+    return Alignment("s", axis, (frames[0], frames[1]), _signals(first, second, frames))
+
+
+def align_by_place(
+    first: CarLog, second: CarLog, laps: tuple[Lap | None, Lap | None] | None = None
+) -> Alignment | None:
+    """Lay a lap of each run beside each other by place; None where either has no lap.
+
+    Args:
+        first: a log.
+        second: another one, or the same.
+        laps: which lap of either; the best ones when not given.
+    """
+    laps = laps or (best_lap(first), best_lap(second))
     if laps[0] is None or laps[1] is None:
         return None
     axis: Values = np.linspace(0.0, 100.0, POINTS, dtype=np.float64)
@@ -71,9 +98,14 @@ def align_by_place(first: CarLog, second: CarLog) -> Alignment | None:
     return Alignment("%", axis, (frames[0], frames[1]), [lost, *_signals(first, second, frames)])
 
 
-def _best_lap(frames: FrameTable) -> Lap | None:
-    laps = find_laps(frame_times_s(frames), frames.progress)
-    return min(laps, key=lambda lap: lap.time_s, default=None)
+def laps_of(log: CarLog) -> list[Lap]:
+    """Return the whole laps of a log in order."""
+    return find_laps(frame_times_s(log.frames), log.frames.progress)
+
+
+def best_lap(log: CarLog) -> Lap | None:
+    """Return the fastest lap of a log, or None where it has no whole one."""
+    return min(laps_of(log), key=lambda lap: lap.time_s, default=None)
 
 
 def _lap_places(frames: FrameTable, lap: Lap) -> tuple[NDArray[np.int64], Values, Values]:

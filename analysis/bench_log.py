@@ -103,6 +103,13 @@ def _write_decision(
         dropped_old=0,
         dropped_bad=0,
         inference_ms=3.5,
+        dropped_overtaken=0,
+        dropped_future=0,
+        dropped_malformed=0,
+        dropped_frozen=0,
+        state="acting",
+        reason="",
+        policy_sha256="",
     )
     _write(
         log,

@@ -17,8 +17,8 @@ from analysis.run_card import BY_KEY, RunCard, run_card
 from car.errors import Sim2RaceError
 from car.files import write_atomically
 
-FORMAT = 1
-"""Rises when a measure changes its meaning, so that older scorecards are computed anew."""
+FORMAT = 3
+"""Rises when what is kept changes its meaning, so that older scorecards are computed anew."""
 
 MAX_BYTES = 4 * 2**20
 """A scorecard of a thousand laps has half of this."""
@@ -56,8 +56,9 @@ def card_json(card: RunCard) -> dict[str, Any]:
         "pieces": [_plain(piece) for piece in card.pieces],
         "piece_kind": card.piece_kind,
         "laps_s": card.laps_s,
-        "best_mean_s": card.best_mean_s,
+        "best_means_s": card.best_means_s,
         "parameters": card.parameters,
+        "stand_ins": card.stand_ins,
     }
 
 
@@ -70,8 +71,9 @@ def card_from_json(data: dict[str, Any]) -> RunCard:
         pieces=[_numbers(piece) for piece in data["pieces"]],
         piece_kind="lap" if data["piece_kind"] == "lap" else "piece",
         laps_s=[float(value) for value in data["laps_s"]],
-        best_mean_s=None if data["best_mean_s"] is None else float(data["best_mean_s"]),
+        best_means_s=[float(value) for value in data["best_means_s"]],
         parameters=[str(line) for line in data["parameters"]],
+        stand_ins={str(key): str(how) for key, how in data["stand_ins"].items() if key in BY_KEY},
     )
 
 

@@ -1,4 +1,4 @@
-"""`sim2race compare`: two car logs, measure by measure, and where on the track the time was lost."""
+"""`sim2race compare`: two runs, measure by measure, and where on the track the time was lost."""
 
 from __future__ import annotations
 
@@ -12,27 +12,23 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from analysis.card_cache import read_card
-from analysis.laps import find_laps
-from analysis.log_index import open_log
-from analysis.measures_pace import LapTrace, lap_traces, time_lost_s
-from analysis.metrics import frame_times_s
+from analysis.measures_pace import LapTrace, time_lost_s
 from analysis.ranking import difference_interval, parse_weights, rank
-from analysis.report_page import shown
+from analysis.report_page import shown_of
 from analysis.run_card import BY_KEY, RunCard
-from car.log_reader import CarLog
+from analysis.run_files import read_run
 
 _BLOCKS = 10
 
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """Compare two car logs, measure by measure, and show where on the track the time was lost."""
+    """Compare two runs, measure by measure, and show where on the track the time was lost."""
 
     first: Annotated[Path, tyro.conf.Positional]
-    """A car log."""
+    """A car log, or a SIM_TRACE .csv or metrics .json file."""
     second: Annotated[Path, tyro.conf.Positional]
-    """The car log to compare it with."""
+    """The run to compare it with."""
     weights: str = ""
     """What counts, as in weave_cm=3,lap_s=1. Left out: every measure at its usual weight."""
 
@@ -44,13 +40,13 @@ def run(config: CompareConfig) -> int:
         Sim2RaceError: a log that cannot be read, or a weight that does not exist.
     """
     weights = parse_weights(config.weights)
-    logs = [open_log(path) for path in (config.first, config.second)]
-    cards = [read_card(path) for path in (config.first, config.second)]
+    runs = [read_run(path) for path in (config.first, config.second)]
+    cards = [run.card for run in runs]
     console = Console()
     console.print(compare_table(cards[0], cards[1]))
     for line in sorted({line for card in cards for line in card.parameters if line}):
         console.print(line, style="dim", highlight=False)
-    first, second = (best_trace(log) for log in logs)
+    first, second = (run.best for run in runs)
     if first is not None and second is not None:
         console.print(lost_line(first, second), markup=False, highlight=False)
     console.print(rank(cards, weights).verdict(), style="bold", markup=False, highlight=False)
@@ -70,8 +66,8 @@ def compare_table(one: RunCard, other: RunCard) -> Table:
         interval = f"{found[1]:+.2f} to {found[2]:+.2f}" if found else "too few laps"
         table.add_row(
             measure.title,
-            shown(values[0], key),
-            shown(values[1], key),
+            shown_of(one, key),
+            shown_of(other, key),
             difference,
             interval,
             judgement(key, found),
@@ -85,14 +81,6 @@ def judgement(key: str, found: tuple[float, float, float] | None) -> str:
         return ""
     lower = found[2] < 0.0
     return "A better" if lower == (BY_KEY[key].better == "lower") else "B better"
-
-
-def best_trace(log: CarLog) -> LapTrace | None:
-    """Return a log's best lap as time over place, or None where it has no lap."""
-    seconds = frame_times_s(log.frames)
-    laps = find_laps(seconds, log.frames.progress)
-    traces = lap_traces(seconds, log.frames.progress, laps)
-    return min(traces, key=lambda trace: trace.lap.time_s, default=None)
 
 
 def lost_line(one: LapTrace, other: LapTrace) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,11 @@ def course_of(run: Mapping[str, Any], parameters: CourseParameters | None = None
     name, direction = run.get("track"), run.get("direction", DIRECTIONS[0])
     if name not in track_names() or direction not in DIRECTIONS:
         return None
+    return _built_in(str(name), str(direction), parameters or CourseParameters())
+
+
+@lru_cache(maxsize=16)
+def _built_in(name: str, direction: str, parameters: CourseParameters) -> Course:
     return make_course(load_track(name, direction), parameters)
 
 

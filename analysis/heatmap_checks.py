@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.heatmap import command_history, stacked_observations
-from analysis.protobuf import submessages, text
+from analysis.heatmap_inputs import command_history, stacked_observations
+from analysis.onnx_nodes import MODEL_GRAPH, TENSOR_RAW, graph_of, initializers_of, nodes_of
 from car.errors import Sim2RaceError
 from car.log_reader import CarLog
 from car.policy import Explanation, Policy
+from car.protobuf import submessages
 
 SAMPLE = 96
 """Frames that the checks look at, spread over the log."""
@@ -33,9 +34,6 @@ AGREE = 0.99
 
 ALIKE = 0.7
 """Mean correlation with the maps of a shuffled head above which the maps do not show the decision."""
-
-_GRAPH, _NODE, _INITIALIZER = 7, 1, 5
-_INPUT, _OUTPUT, _TENSOR_NAME, _RAW_DATA = 1, 2, 8, 9
 
 
 @dataclass(frozen=True)
@@ -114,8 +112,9 @@ def randomised_head(maps: NDArray[np.float32], shuffled: NDArray[np.float32] | N
 def shuffled_head(content: bytes, seed: int) -> bytes | None:
     """Return an ONNX file with the weights that make the logits shuffled; None where they are not found."""
     changed = bytearray(content)
-    graph = next(submessages(memoryview(changed), _GRAPH), None)
-    weight = next(_head_weights(graph), None) if graph is not None else None
+    if next(submessages(memoryview(changed), MODEL_GRAPH), None) is None:
+        return None
+    weight = next(_head_weights(graph_of(memoryview(changed))), None)
     if weight is None:
         return None
     numbers = np.frombuffer(weight, "<f4")
@@ -125,10 +124,9 @@ def shuffled_head(content: bytes, seed: int) -> bytes | None:
 
 def _head_weights(graph: memoryview) -> Iterator[memoryview]:
     """Yield the raw bytes of the matrix that makes the logits."""
-    makers = [node for node in submessages(graph, _NODE) if text(node, _OUTPUT) == "logits"]
-    names = {bytes(name).decode(errors="replace") for node in makers for name in submessages(node, _INPUT)}
-    tensors = [t for t in submessages(graph, _INITIALIZER) if text(t, _TENSOR_NAME) in names]
-    found = [raw for tensor in tensors for raw in submessages(tensor, _RAW_DATA) if len(raw) % 4 == 0]
+    names = {name for node in nodes_of(graph) if node.outputs[-1:] == ["logits"] for name in node.inputs}
+    tensors = [tensor for name, tensor in initializers_of(graph).items() if name in names]
+    found = [raw for tensor in tensors for raw in submessages(tensor, TENSOR_RAW) if len(raw) % 4 == 0]
     if found:
         yield max(found, key=len)  # The bias is shorter than the matrix.
 

@@ -8,19 +8,13 @@ network looked at by as much. The policy file holds its convolutions, so the cen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.protobuf import integers, submessages, text
-from car.errors import BadFileError
+import numpy as np
+from numpy.typing import NDArray
 
-# Field numbers of onnx.proto.
-_MODEL_GRAPH = 7
-_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
-_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE = 1, 2, 4, 5
-_ATTRIBUTE_NAME, _ATTRIBUTE_INTEGERS, _ATTRIBUTE_TEXT = 1, 8, 4
-_TENSOR_DIMENSIONS, _TENSOR_NAME = 1, 8
+from analysis.onnx_nodes import Node, graph_of, initializers_of, nodes_of, tensor_shape
 
 _SLIDING = {"Conv", "AveragePool", "MaxPool"}
 # After these a place in the tensor is no longer a place in the picture.
@@ -40,14 +34,14 @@ class CellGrid:
     stride_y_px: float
     """Distance between rows."""
 
-
-@dataclass(frozen=True)
-class _Node:
-    operator: str
-    inputs: list[str]
-    outputs: list[str]
-    lists: dict[str, list[int]]
-    auto_pad: str
+    def cells_from_pixels(self) -> NDArray[np.float64]:
+        """Return the (2, 3) affine map from a place in the picture (x, y) to one among the cells."""
+        return np.array(
+            [
+                [1.0 / self.stride_x_px, 0.0, -self.first_x_px / self.stride_x_px],
+                [0.0, 1.0 / self.stride_y_px, -self.first_y_px / self.stride_y_px],
+            ]
+        )
 
 
 def read_grid(policy_path: Path) -> CellGrid | None:
@@ -59,14 +53,16 @@ def read_grid(policy_path: Path) -> CellGrid | None:
     Raises:
         BadFileError: the file is no ONNX file.
     """
-    model = memoryview(policy_path.read_bytes())
-    graph = next(submessages(model, _MODEL_GRAPH), None)
-    if graph is None:
-        raise BadFileError(f"{policy_path} holds no graph.")
-    kernels = {text(tensor, _TENSOR_NAME): tensor for tensor in submessages(graph, _GRAPH_INITIALIZER)}
+    grids = list(convolution_grids(graph_of(policy_path.read_bytes())).values())
+    return grids[-1] if grids else None
+
+
+def convolution_grids(graph: memoryview) -> dict[str, CellGrid | None]:
+    """Return the grid of every convolution that sees the picture, by the name of its output, in order."""
+    kernels = initializers_of(graph)
     grids: dict[str, CellGrid | None] = {"observation": CellGrid(0.0, 0.0, 1.0, 1.0)}
-    last: CellGrid | None = None
-    for node in _nodes(graph):
+    found: dict[str, CellGrid | None] = {}
+    for node in nodes_of(graph):
         source = next((name for name in node.inputs if name in grids), None)
         if source is None or node.operator in _FLATTENING:
             continue
@@ -74,18 +70,18 @@ def read_grid(policy_path: Path) -> CellGrid | None:
         if node.operator in _SLIDING and grid is not None:
             grid = _slide(grid, node, kernels)
         if node.operator == "Conv":
-            last = grid
+            found[node.outputs[0]] = grid
         grids.update(dict.fromkeys(node.outputs, grid))
-    return last
+    return found
 
 
-def _slide(grid: CellGrid, node: _Node, kernels: dict[str, memoryview]) -> CellGrid | None:
+def _slide(grid: CellGrid, node: Node, kernels: dict[str, memoryview]) -> CellGrid | None:
     """Return the grid behind a convolution or pool: centres move inwards, strides multiply."""
     if node.auto_pad not in ("", "NOTSET", "VALID"):
         return None
     kernel = node.lists.get("kernel_shape")
     if kernel is None and len(node.inputs) > 1 and node.inputs[1] in kernels:
-        kernel = integers(kernels[node.inputs[1]], _TENSOR_DIMENSIONS)[2:]
+        kernel = tensor_shape(kernels[node.inputs[1]])[2:]
     if kernel is None or len(kernel) != 2:
         return None
     stride_y, stride_x = node.lists.get("strides", [1, 1])
@@ -97,20 +93,3 @@ def _slide(grid: CellGrid, node: _Node, kernels: dict[str, memoryview]) -> CellG
         stride_x_px=grid.stride_x_px * stride_x,
         stride_y_px=grid.stride_y_px * stride_y,
     )
-
-
-def _nodes(graph: memoryview) -> Iterator[_Node]:
-    """Yield the nodes, each after those it depends on, as ONNX demands."""
-    for node in submessages(graph, _GRAPH_NODE):
-        attributes = {text(item, _ATTRIBUTE_NAME): item for item in submessages(node, _NODE_ATTRIBUTE)}
-        yield _Node(
-            operator=text(node, _NODE_OPERATOR),
-            inputs=[bytes(name).decode(errors="replace") for name in submessages(node, _NODE_INPUT)],
-            outputs=[bytes(name).decode(errors="replace") for name in submessages(node, _NODE_OUTPUT)],
-            lists={
-                name: values
-                for name, item in attributes.items()
-                if (values := integers(item, _ATTRIBUTE_INTEGERS))
-            },
-            auto_pad=text(attributes["auto_pad"], _ATTRIBUTE_TEXT) if "auto_pad" in attributes else "",
-        )

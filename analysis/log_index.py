@@ -13,7 +13,6 @@ import hashlib
 import json
 import zipfile
 from dataclasses import asdict, fields
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +21,19 @@ from numpy.typing import NDArray
 
 from car.action_space import load_model_metadata, parse_model_metadata
 from car.errors import BadFileError, Sim2RaceError
-from car.files import write_atomically
+from car.files import atomic_path
 from car.frame_table import FrameTable, LogEvent
-from car.log_reader import SUFFIXES, CarLog, LogFile, read_log
-from car.mcap_file import Handle, McapFile
-from car.sqlite_file import SqliteFile
+from car.log_parts import Part, is_log_file, open_part
+from car.log_reader import CarLog, read_log
+from car.raw_log import PICTURE_COLUMNS
+from car.unpack import MAX_MESSAGE_BYTES
 
-FORMAT = 1
+FORMAT = 2
 """Rises when the reader or the index changes, so that older indexes are made anew."""
 
 MAX_INDEX_BYTES = 512 * 2**20
 """An index of ten minutes has 5 MB; what is larger than this is not read."""
 
-_PICTURE_COLUMNS = ("file", "offset", "size", "chunk", "jpeg_start", "jpeg_size")
 _BESIDE = ("run.json", "model_metadata.json", "metadata.yaml", "policy.onnx")
 
 
@@ -65,31 +64,27 @@ class IndexedLog(CarLog):
         self.events = [LogEvent(int(e["stamp_ns"]), str(e["kind"]), str(e["text"])) for e in facts["events"]]
         self.damage = None if facts["damage"] is None else str(facts["damage"])
         self._places = found["pictures"]
-        self._parts = [path if path.is_file() else folder / name for name in facts["files"]]
-        self._opened: dict[int, LogFile] = {}
+        self._paths = [path if path.is_file() else folder / name for name in facts["files"]]
+        self._parts = {}
         self._check(facts["files"])
 
-    def jpeg(self, index: int) -> bytes:
-        """Return the picture of frame `index` as it was logged; see `CarLog.jpeg`."""
-        number, offset, size, chunk, start, length = (int(value) for value in self._places[index])
-        if not length:
-            raise Sim2RaceError(f"Frame {index} of {self.name} was logged without a picture.")
-        file = self._opened.get(number)
-        if file is None:
-            part = self._parts[number]
-            file = self._opened[number] = McapFile(part) if part.suffix == ".mcap" else SqliteFile(part)
-        data: bytes = file.fetch(Handle(offset, size, chunk))
-        return data[start : start + length]
+    def _part(self, number: int) -> Part:
+        if number not in self._parts:
+            self._parts[number] = open_part(self._paths[number])
+        return self._parts[number]
 
     def _check(self, names: list[str]) -> None:
         count = len(self.frames)
         whole = all(len(getattr(self.frames, field.name)) == count for field in fields(FrameTable))
-        if not whole or self._places.shape != (count, len(_PICTURE_COLUMNS)):
+        if not whole or self._places.shape != (count, len(PICTURE_COLUMNS)):
             raise BadFileError("the columns of the index differ in length")
-        if any(Path(name).name != name or Path(name).suffix not in SUFFIXES for name in names):
+        if any(Path(name).name != name or not is_log_file(Path(name)) for name in names):
             raise BadFileError("the index names a file that is no part of a log")
         if count and not 0 <= self._places[:, 0].min() <= self._places[:, 0].max() < len(names):
             raise BadFileError("the index counts a file that the log does not have")
+        sizes = self._places[:, [PICTURE_COLUMNS.index(name) for name in ("size", "jpeg_start", "jpeg_size")]]
+        if count and not 0 <= sizes.min() <= sizes.max() <= MAX_MESSAGE_BYTES:
+            raise BadFileError("the index has a picture of a size that no message has")
 
 
 def open_log(path: Path) -> CarLog:
@@ -109,7 +104,7 @@ def open_log(path: Path) -> CarLog:
     # A log that is still being written would be indexed at every look.
     if fingerprint(path) == mark:
         with contextlib.suppress(Sim2RaceError):
-            write_atomically(index_path(path), _packed(log, mark))
+            _write_index(log, mark)
     return log
 
 
@@ -124,7 +119,7 @@ def fingerprint(path: Path) -> str:
     """Return 16 characters that change with the name, size or time of any file that the log consists of."""
     files = [path]
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES or file.name in _BESIDE)
+        files = sorted(file for file in path.iterdir() if is_log_file(file) or file.name in _BESIDE)
     marks = []
     for file in files:
         status = file.stat()
@@ -137,16 +132,11 @@ class _Files(CarLog):
 
     @staticmethod
     def of(log: CarLog) -> tuple[list[str], NDArray[np.int64]]:
-        """Return the names of the log's files and (F, 6) where each picture is, see `_PICTURE_COLUMNS`."""
-        rows = [
-            (p.file, p.handle.offset, p.handle.size, p.handle.chunk, p.jpeg_start, p.jpeg_size)
-            for p in log._pictures
-        ]
-        places = np.array(rows, dtype=np.int64).reshape(len(rows), len(_PICTURE_COLUMNS))
-        return [file.path.name for file in log._files], places
+        """Return the names of the log's files and (F, 6) where each picture is, see `PICTURE_COLUMNS`."""
+        return [part.path.name for part in log._parts.values()], log._places
 
 
-def _packed(log: CarLog, mark: str) -> bytes:
+def _write_index(log: CarLog, mark: str) -> None:
     names, places = _Files.of(log)
     facts = {
         "format": FORMAT,
@@ -160,10 +150,9 @@ def _packed(log: CarLog, mark: str) -> bytes:
     columns = {f"frames.{field.name}": getattr(log.frames, field.name) for field in fields(FrameTable)}
     columns["frames.state"] = np.asarray(log.frames.state, dtype=np.str_)
     health = {f"health.{name}": column for name, column in log.health.items() if column.dtype != object}
-    packed = BytesIO()
     arrays: dict[str, Any] = {"facts": np.frombuffer(text, np.uint8), "pictures": places, **columns, **health}
-    np.savez(packed, **arrays)
-    return packed.getvalue()
+    with atomic_path(index_path(log.path)) as aside:
+        np.savez(aside, **arrays)
 
 
 def _read_index(path: Path, mark: str) -> IndexedLog | None:

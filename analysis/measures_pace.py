@@ -12,6 +12,9 @@ from analysis.laps import Lap
 CONSECUTIVE = 3
 """Laps that the mean of consecutive ones is over, as community races count it."""
 
+MOST_CONSECUTIVE = 10
+"""The longest row of laps that a mean is given for."""
+
 SECTORS = 3
 """Sectors of a lap, of equal arc length."""
 
@@ -43,20 +46,34 @@ def best_mean_s(laps: list[Lap], count: int = CONSECUTIVE) -> float | None:
     return min(means, default=None)
 
 
+def best_means_s(laps: list[Lap]) -> list[float]:
+    """Return the best mean of one lap, of two in a row and so on, up to ten or to what the laps allow."""
+    means = []
+    for count in range(1, MOST_CONSECUTIVE + 1):
+        mean = best_mean_s(laps, count)
+        if mean is None:
+            break
+        means.append(mean)
+    return means
+
+
 def lap_traces(
     seconds: NDArray[np.float64], progress_percent: NDArray[np.float64], laps: list[Lap]
 ) -> list[LapTrace]:
     """Return each lap as time over place.
 
     Args:
-        seconds: (F,) time of each frame.
+        seconds: (F,) time of each frame, rising.
         progress_percent: (F,) 0 to 100, NaN where unknown.
         laps: from `analysis.laps.find_laps`.
     """
     traces = []
     known = np.isfinite(progress_percent)
+    seconds, progress_percent = seconds[known], progress_percent[known]
     for lap in laps:
-        inside = known & (seconds > lap.start_s) & (seconds < lap.end_s)
+        inside = slice(
+            int(np.searchsorted(seconds, lap.start_s, "right")), int(np.searchsorted(seconds, lap.end_s))
+        )
         # A car may roll back a little; time over place takes the first moment that it was there.
         reached = np.maximum.accumulate(progress_percent[inside])
         new = np.flatnonzero(np.diff(reached, prepend=-1.0) > 0)

@@ -159,6 +159,12 @@ def distance(frames: FrameTable) -> tuple[float | None, str]:
     return None, ""
 
 
+def driven_speed(frames: FrameTable) -> NDArray[np.float64]:
+    """Return (F,) the measured speed in m/s where the log holds it, else the commanded one."""
+    measured = bool(np.isfinite(frames.true_speed_mps).any())
+    return frames.true_speed_mps if measured else frames.speed_mps
+
+
 def resample_hold(
     seconds: NDArray[np.float64], values: NDArray[np.floating], rate_hz: float
 ) -> NDArray[np.float64]:

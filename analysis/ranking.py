@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,13 +57,23 @@ class Ranking:
             return "One run alone cannot be ranked."
         if not self.weights:
             return "The runs have no weighted measure in common: no ranking."
-        first, second = self.runs[0], self.runs[1]
-        if second.card.name in first.worse:
-            return f"{first.card.name} is better than {second.card.name}: the 95 % interval lies above zero."
-        if np.isnan(first.low) or np.isnan(second.low):
-            few = first if np.isnan(first.low) else second
-            return f"No verdict: {few.card.name} has fewer than {MIN_PIECES} laps, so its spread is unknown."
-        return f"No verdict: {first.card.name} and {second.card.name} differ by less than their laps do."
+        return self.neighbours()[0]
+
+    def neighbours(self) -> list[str]:
+        """Say of each run but the last whether it is better than the next, as far as the laps do."""
+        return [_between(one, other) for one, other in pairwise(self.runs)]
+
+
+def _between(first: Ranked, second: Ranked) -> str:
+    """Compare a run with the one on the next place."""
+    if np.isnan(first.score):
+        return f"No verdict: {first.card.name} and {second.card.name} have no weighted measure in common."
+    if second.card.name in first.worse:
+        return f"{first.card.name} is better than {second.card.name}: the 95 % interval lies above zero."
+    if np.isnan(first.low) or np.isnan(second.low):
+        few = first if np.isnan(first.low) else second
+        return f"No verdict: {few.card.name} has fewer than {MIN_PIECES} laps, so its spread is unknown."
+    return f"No verdict: {first.card.name} and {second.card.name} differ by less than their laps do."
 
 
 def points(measure: Measure, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -104,12 +115,16 @@ def rank(cards: Sequence[RunCard], weights: Mapping[str, float], *, seed: int = 
         seed: of the bootstrap, so that a ranking is the same whenever it is looked at.
 
     Returns:
-        The ranking; only measures count that every run has.
+        The ranking; only measures count that every run has, found in the same way.
     """
     shared = {
         key: weight
         for key, weight in weights.items()
-        if weight > 0 and cards and all(np.isfinite(card.figures.get(key, np.nan)) for card in cards)
+        if weight > 0
+        and cards
+        and all(np.isfinite(card.figures.get(key, np.nan)) for card in cards)
+        # A stand-in is compared with its like only.
+        and len({card.stand_ins.get(key, "") for card in cards}) == 1
     }
     chance = np.random.default_rng(seed)
     scores = [_score(_table(card, shared).mean(axis=0, keepdims=True), shared)[0] for card in cards]
@@ -135,8 +150,10 @@ def difference_interval(
 ) -> tuple[float, float, float] | None:
     """Return the difference (one less other) of a measure's mean over laps with its 95 % interval.
 
-    None where either run has fewer than three laps with that measure.
+    None where either run has fewer than three laps with that measure, or only one of them measured it.
     """
+    if one.stand_ins.get(key) != other.stand_ins.get(key):
+        return None
     values = [_column(card, key) for card in (one, other)]
     if min(len(column) for column in values) < MIN_PIECES:
         return None
@@ -144,6 +161,29 @@ def difference_interval(
     means = [column[chance.integers(0, len(column), (DRAWS, len(column)))].mean(axis=1) for column in values]
     low, high = np.percentile(means[0] - means[1], _INTERVAL)
     return float(values[0].mean() - values[1].mean()), float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measure of a run as the mean over its laps, or of the whole run where it has too few of them."""
+
+    value: float
+    """NaN where unknown."""
+    low: float
+    """Lower end of the 95 % interval of the mean; NaN with too few laps."""
+    high: float
+    """Upper end."""
+
+
+def figure_with_interval(card: RunCard, key: str, *, seed: int = 0) -> Figure:
+    """Return a measure with how sure it is: the mean over laps, and the bootstrap's interval of that mean."""
+    column = _column(card, key)
+    if len(column) < MIN_PIECES:
+        return Figure(card.figures[key], np.nan, np.nan)
+    chance = np.random.default_rng(seed)
+    means = column[chance.integers(0, len(column), (DRAWS, len(column)))].mean(axis=1)
+    low, high = np.percentile(means, _INTERVAL)
+    return Figure(float(column.mean()), float(low), float(high))
 
 
 def _column(card: RunCard, key: str) -> NDArray[np.float64]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from html import escape
 
+from analysis.measures_pace import CONSECUTIVE
 from analysis.ranking import Ranked, Ranking
 from analysis.run_card import BY_KEY, RunCard
 
@@ -21,9 +23,22 @@ svg{display:block}.track{fill:var(--line)}.fill{fill:var(--fill)}.range{stroke:v
 """
 
 
-def report_html(ranking: Ranking, title: str = "Which model to race") -> str:
-    """Return the whole page; every text that came from a log is escaped."""
-    rows = "\n".join(_score_row(place, run) for place, run in enumerate(ranking.runs, start=1))
+_SPREAD = {
+    "lap": "laps",
+    "piece": "pieces of ten seconds where a log has no laps",
+    "episode": "episodes of a simulator",
+}
+
+
+def report_html(ranking: Ranking, title: str = "Which model to race", *, mean_of: int = CONSECUTIVE) -> str:
+    """Return the whole page; every text that came from a log is escaped.
+
+    Args:
+        ranking: the runs in order.
+        title: of the page.
+        mean_of: how many laps in a row the best mean is over.
+    """
+    rows = "\n".join(_score_row(place, run, mean_of) for place, run in enumerate(ranking.runs, start=1))
     cards = [run.card for run in ranking.runs]
     names = "".join(f'<th class="n">{escape(card.name)}</th>' for card in cards)
     weights = (
@@ -32,8 +47,6 @@ def report_html(ranking: Ranking, title: str = "Which model to race") -> str:
     notes = "".join(
         f"<li>{escape(line)}</li>" for line in sorted({p for c in cards for p in c.parameters if p})
     )
-    kinds = {card.piece_kind for card in cards}
-    spread = "laps" if kinds == {"lap"} else "pieces of ten seconds, where a log has no laps,"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -42,10 +55,10 @@ def report_html(ranking: Ranking, title: str = "Which model to race") -> str:
 <p class="verdict">{escape(ranking.verdict())}</p>
 <div class="scroll"><table><thead><tr><th class="n">#</th><th>Run</th><th>Track</th><th class="n">Score</th>
 <th>0 to 100, with its 95 % interval</th><th class="n">Laps</th><th class="n">Best lap</th>
-<th>Better than</th></tr></thead><tbody>
+<th class="n">{mean_title(mean_of)}</th><th>Better than</th></tr></thead><tbody>
 {rows}
 </tbody></table></div>
-<p class="mute">Weights: {escape(weights)}. Intervals: bootstrap over {spread} 1000 draws.</p>
+<p class="mute">Weights: {escape(weights)}. Intervals: bootstrap over {spread(cards)}, 1000 draws.</p>
 <h2>Every measure</h2>
 <div class="scroll"><table><thead><tr><th>Measure</th>{names}
 <th>What it is</th></tr></thead><tbody>
@@ -54,6 +67,17 @@ def report_html(ranking: Ranking, title: str = "Which model to race") -> str:
 <ul class="mute">{notes}</ul>
 </body></html>
 """
+
+
+def mean_title(count: int) -> str:
+    """Return what the best mean of so many laps in a row is called."""
+    return f"Best mean of {count}"
+
+
+def spread(cards: Iterable[RunCard]) -> str:
+    """Say what the intervals of some runs are found from."""
+    kinds = {card.piece_kind for card in cards}
+    return ", ".join(words for kind, words in _SPREAD.items() if kind in kinds) or "nothing"
 
 
 def shown(value: float | None, key: str) -> str:
@@ -65,6 +89,11 @@ def shown(value: float | None, key: str) -> str:
     return f"{value:.{digits}f}" + (f" {unit}" if unit else "")
 
 
+def shown_of(card: RunCard, key: str) -> str:
+    """Return a figure of a run as people read it; what stands in for a measured one is marked as about so."""
+    return ("≈ " if key in card.stand_ins else "") + shown(card.figures[key], key)
+
+
 def best_of(key: str, cards: list[RunCard]) -> float | None:
     """Return the best value of a measure among runs."""
     known = [card.figures[key] for card in cards if math.isfinite(card.figures[key])]
@@ -72,14 +101,15 @@ def best_of(key: str, cards: list[RunCard]) -> float | None:
     return choose(known, default=None)
 
 
-def _score_row(place: int, run: Ranked) -> str:
+def _score_row(place: int, run: Ranked, mean_of: int) -> str:
     card = run.card
-    best = f"{card.best_lap_s:.2f} s" if card.best_lap_s is not None else "–"  # noqa: RUF001
+    times = (card.best_lap_s, card.best_mean_s(mean_of))
+    best, mean = ("–" if time_s is None else f"{time_s:.2f} s" for time_s in times)  # noqa: RUF001
     score = f"{run.score:.1f}" if math.isfinite(run.score) else "–"  # noqa: RUF001
     return (
         f'<tr><td class="n">{place}</td><td>{escape(card.name)}</td><td>{escape(card.track)}</td>'
         f'<td class="n">{score}</td><td>{_bar(run)}</td><td class="n">{len(card.laps_s)}</td>'
-        f'<td class="n">{best}</td><td>{escape(", ".join(run.worse))}</td></tr>'
+        f'<td class="n">{best}</td><td class="n">{mean}</td><td>{escape(", ".join(run.worse))}</td></tr>'
     )
 
 
@@ -101,7 +131,7 @@ def _measure_row(key: str, cards: list[RunCard]) -> str:
     best = best_of(key, cards)
     cells = "".join(
         f'<td class="n{" best" if len(cards) > 1 and card.figures[key] == best else ""}">'
-        f"{escape(shown(card.figures[key], key))}</td>"
+        f"{escape(shown_of(card, key))}</td>"
         for card in cards
     )
     return f'<tr><td>{escape(measure.title)}</td>{cells}<td class="mute">{escape(measure.about)}</td></tr>\n'

@@ -15,22 +15,25 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.attention import Attention, log_attention
 from analysis.course import Course, course_of, lay
 from analysis.laps import find_laps
 from analysis.measures_corner import corner_passes
 from analysis.measures_machine import machine_figures
-from analysis.measures_pace import best_mean_s
+from analysis.measures_pace import best_means_s
 from analysis.measures_straight import straight_figures
 from analysis.measures_survival import SurvivalParameters, survival_figures
 from analysis.metrics import (
     confidence,
     count_reversals,
     distance,
+    driven_speed,
     entropy_nats,
     frame_times_s,
     resample_hold,
     total_variation,
 )
+from analysis.stand_ins import LaneTrack, follow_lane, lane_figures, stand_ins_of
 from car.frame_table import FrameTable
 from car.log_reader import CarLog
 
@@ -78,6 +81,11 @@ MEASURES: tuple[Measure, ...] = (
     Measure("radius_gain", "Radius gain", "x", "higher", 1.5, 0.9, 0.5, "Driven radius over the track's."),
     Measure("confidence", "Confidence", "", "higher", 0.9, 0.1, 0.5, "Gap between the best two actions."),
     Measure("entropy", "Entropy", "nat", "lower", 0.1, 2.0, 0.0, "Of the action probabilities."),
+    Measure(
+        "attention_track", "Looks at the track", "%", "higher", 90.0, 30.0, 0.0, "Heat map on the track."
+    ),
+    Measure("attention_lines", "Looks at lines", "x", "higher", 3.0, 0.5, 0.0, "Heat map there over area."),
+    Measure("attention_above", "Looks above", "%", "lower", 5.0, 50.0, 0.0, "Heat map above the horizon."),
     Measure("fps", "Frame rate", "1/s", "higher", 30.0, 10.0, 0.0, "Frames that the policy decided on."),
     Measure("dropped_pct", "Dropped", "%", "lower", 0.0, 5.0, 0.5, "Frames missing of those captured."),
     Measure("latency_ms", "Latency p95", "ms", "lower", 20.0, 80.0, 0.5, "Camera to PWM written."),
@@ -97,20 +105,26 @@ class RunCard:
     figures: dict[str, float]
     """Measure key to its value over the whole run; NaN where unknown."""
     pieces: list[dict[str, float]]
-    """The same over each lap, or piece of ten seconds."""
-    piece_kind: Literal["lap", "piece"]
+    """The same over each lap, piece of ten seconds, or episode of a simulator."""
+    piece_kind: Literal["lap", "piece", "episode"]
     """What the pieces are."""
     laps_s: list[float]
     """Time of each completed lap."""
-    best_mean_s: float | None
-    """Best mean of three consecutive laps."""
+    best_means_s: list[float]
+    """Best mean of one lap, of two in a row, of three, up to ten or to what there is."""
     parameters: list[str] = field(default_factory=list)
     """One line each about what was counted how."""
+    stand_ins: dict[str, str] = field(default_factory=dict)
+    """Measure key to how it was found, of figures that stand in for measured ones (`analysis.stand_ins`)."""
 
     @property
     def best_lap_s(self) -> float | None:
         """The shortest lap."""
         return min(self.laps_s, default=None)
+
+    def best_mean_s(self, count: int) -> float | None:
+        """Return the best mean of so many laps in a row; None where there are too few."""
+        return self.best_means_s[count - 1] if 0 < count <= len(self.best_means_s) else None
 
 
 def run_card(log: CarLog, course: Course | None = None) -> RunCard:
@@ -121,27 +135,48 @@ def run_card(log: CarLog, course: Course | None = None) -> RunCard:
         course: its track; looked up by the log's own words when not given.
     """
     chosen = course or course_of(log.run)
-    return card_of(log.name, log.frames, chosen, log.health)
+    placed = chosen is not None and bool(np.isfinite(log.frames.x_m).any())
+    lane = None if placed else follow_lane(log)
+    return card_of(log.name, log.frames, chosen, log.health, log_attention(log, chosen), lane)
 
 
 def card_of(
-    name: str, frames: FrameTable, course: Course | None, health: Mapping[str, NDArray[Any]] | None = None
+    name: str,
+    frames: FrameTable,
+    course: Course | None,
+    health: Mapping[str, NDArray[Any]] | None = None,
+    attention: Attention | None = None,
+    lane: LaneTrack | None = None,
 ) -> RunCard:
-    """Compute the scorecard of a table of frames from anywhere; see `run_card`."""
+    """Compute the scorecard of a table of frames from anywhere; see `run_card`.
+
+    Args:
+        name: the run's name.
+        frames: the drive.
+        course: its track, where it is known.
+        health: the device's reports.
+        attention: where the policy looked, where that was measured.
+        lane: the lane in the pictures, to stand in where there is no position.
+    """
     seconds = frame_times_s(frames)
     laps = find_laps(seconds, frames.progress)
     spans = [(lap.start_s, lap.end_s) for lap in laps]
     if not laps and len(seconds):
-        spans = [(i * PIECE_S, (i + 1) * PIECE_S) for i in range(int(seconds[-1] / PIECE_S))]
+        # A gap of hours is no thousand pieces.
+        numbers = np.unique((seconds / PIECE_S).astype(np.int64)).tolist()
+        spans = [(i * PIECE_S, (i + 1) * PIECE_S) for i in numbers if (i + 1) * PIECE_S <= seconds[-1]]
     pieces = []
     for number, (start_s, end_s) in enumerate(spans):
         part = select(frames, (seconds >= start_s) & (seconds < end_s))
         lap_s = laps[number].time_s if laps else math.nan
-        pieces.append(figures_of(part, course, health or {}, laps=1.0 if laps else math.nan, lap_s=lap_s))
+        figures = figures_of(part, course, health or {}, laps=1.0 if laps else math.nan, lap_s=lap_s)
+        pieces.append(figures | _seen(frames, attention, lane, seconds, start_s, end_s))
     mean_lap = float(np.mean([lap.time_s for lap in laps])) if laps else math.nan
     driven = distance(frames)[0] or 0.0
     laps_driven = driven / course.track.length_m if course and driven > 0 else math.nan
     figures = figures_of(frames, course, health or {}, laps=laps_driven, lap_s=mean_lap)
+    figures |= _seen(frames, attention, lane, seconds, 0.0, math.inf)
+    stand_ins = stand_ins_of(figures, frames, lane=lane is not None)
     return RunCard(
         name=name,
         track=course.track.name if course else "",
@@ -149,8 +184,13 @@ def card_of(
         pieces=pieces,
         piece_kind="lap" if laps else "piece",
         laps_s=[lap.time_s for lap in laps],
-        best_mean_s=best_mean_s(laps),
-        parameters=[course.parameters.text() if course else "", SurvivalParameters().text()],
+        best_means_s=best_means_s(laps),
+        parameters=[
+            course.parameters.text() if course else "",
+            SurvivalParameters().text(),
+            *sorted(f"stand-in: {BY_KEY[key].title} {how}" for key, how in stand_ins.items()),
+        ],
+        stand_ins=stand_ins,
     )
 
 
@@ -202,14 +242,29 @@ def select(frames: FrameTable, wanted: NDArray[np.bool_]) -> FrameTable:
     return replace(frames, **{one.name: getattr(frames, one.name)[wanted] for one in fields(FrameTable)})
 
 
+def _seen(
+    frames: FrameTable,
+    attention: Attention | None,
+    lane: LaneTrack | None,
+    seconds: NDArray[np.float64],
+    start_s: float,
+    end_s: float,
+) -> dict[str, float]:
+    """Return what the pictures between two times say: attention, and what stands in for a position."""
+    found = {} if lane is None else lane_figures(frames, lane, start_s, end_s)
+    if attention is None:
+        return found | dict.fromkeys(("attention_track", "attention_lines", "attention_above"), math.nan)
+    at = seconds[attention.rows]
+    return found | attention.figures((at >= start_s) & (at < end_s))
+
+
 def _on_track(frames: FrameTable, course: Course | None) -> dict[str, float]:
     keys = ("weave_cm", "heading_deg", "excess_pct", "straight_tv", "straight_pct", "apex_mps", "radius_gain")
     if course is None:
         return dict.fromkeys(keys, math.nan)
     laid = lay(frames, course)
     straight = straight_figures(frames, laid, course)
-    speed = frames.true_speed_mps if np.isfinite(frames.true_speed_mps).any() else frames.speed_mps
-    corners = corner_passes(laid, course, speed[laid.rows])
+    corners = corner_passes(laid, course, driven_speed(frames)[laid.rows])
     values = (
         straight.weave_rms_m * 100,
         math.degrees(straight.heading_rms_rad),

@@ -20,6 +20,12 @@ from car.frame_table import FrameTable
 MAX_TRACE_BYTES = 512 * 2**20
 """More than any training writes into one file."""
 
+MAX_TIME_S = 1e11
+"""No clock of a simulator shows more; it may be that of the wall."""
+MAX_VALUE = 1e6
+"""No place in metres, angle, speed, or number of an action is larger."""
+MAX_EPISODE_S = 86_400.0
+_MAX_STATE = 32
 _NEEDED = ("episode", "X", "Y", "yaw", "steer", "throttle", "action", "progress", "tstamp", "episode_status")
 
 
@@ -47,15 +53,21 @@ def read_sim_trace(path: Path) -> dict[int, FrameTable]:
     if missing:
         raise BadFileError(f"{path} is no SIM_TRACE: it has no column {missing[0]!r}.")
     episodes: dict[int, list[tuple[float, ...]]] = {}
+    states: dict[int, list[str]] = {}
     for row in rows:
         try:
             episode, numbers = int(float(row["episode"])), _numbers(row)
         except (TypeError, ValueError, OverflowError) as error:
             if rows.line_num == len(lines) and not text.endswith("\n"):
                 break
-            raise BadFileError(f"{path}, line {rows.line_num}: {error}.") from error
+            raise BadFileError(f"{path}, line {rows.line_num}: {str(error)[:100]}.") from error
         episodes.setdefault(episode, []).append(numbers)
-    return {episode: _table(np.array(values)) for episode, values in episodes.items()}
+        states.setdefault(episode, []).append((row["episode_status"] or "")[:_MAX_STATE])
+    for episode, values in episodes.items():
+        times = [numbers[0] for numbers in values]
+        if max(times) - min(times) > MAX_EPISODE_S:
+            raise BadFileError(f"{path}: episode {episode} lasts more than a day.")
+    return {episode: _table(np.array(values), states[episode]) for episode, values in episodes.items()}
 
 
 def _numbers(row: dict[str, str]) -> tuple[float, ...]:
@@ -73,10 +85,12 @@ def _numbers(row: dict[str, str]) -> tuple[float, ...]:
     )
     if not all(math.isfinite(value) for value in values):
         raise ValueError("a value is not a finite number")
+    if abs(values[0]) > MAX_TIME_S or max(abs(value) for value in values[1:]) > MAX_VALUE:
+        raise ValueError("a value is beyond any that a simulator writes")
     return values
 
 
-def _table(values: NDArray[np.float64]) -> FrameTable:
+def _table(values: NDArray[np.float64], states: list[str]) -> FrameTable:
     time_s, x_m, y_m, yaw_rad, steering_rad, speed_mps, action, progress = values.T
     count = len(values)
     zeros, unknown = np.zeros(count, np.int64), np.full(count, np.nan)
@@ -93,7 +107,7 @@ def _table(values: NDArray[np.float64]) -> FrameTable:
         motor_pwm_ns=zeros,
         inferred_ns=zeros,
         written_ns=zeros,
-        state=np.full(count, "driving", dtype=np.str_),
+        state=np.array(states, dtype=np.str_),
         x_m=x_m,
         y_m=y_m,
         yaw_rad=yaw_rad,

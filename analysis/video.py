@@ -56,7 +56,7 @@ class VideoConfig:
     """Seconds from the first frame."""
     end_s: float | None = None
     """Seconds from the first frame; by default the end of the log."""
-    heat: Literal["hirescam", "gradcam", "off"] = "hirescam"
+    heat: Literal["hirescam", "all-layers", "gradcam", "community", "off"] = "hirescam"
     """Heat map to lay over the frame."""
 
 

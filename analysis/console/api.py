@@ -7,7 +7,9 @@ GET /api/log/<id>/thumbnail.jpg            one telling frame
 GET /api/log/<id>/frame/<i>.jpg            a frame as the camera sent it
 GET /api/log/<id>/heatmap                  methods, scale, or why there is none
 GET /api/log/<id>/heatmap/<i>.png          a transparent picture to lay over the frame
-                   ?method=hirescam&action=executed|runner-up|<index>
+                   ?method=hirescam&action=executed|runner-up|<index>&policy=<id of a policy>
+GET /api/policies                          the policies that maps and comparisons can be asked of
+GET /api/log/<id>/laps                     laps, sectors, best means, corners
 GET /api/log/<id>/checks                   whether the heat maps can be believed
 
 Pictures that are asked for with the log's version (`?v=`) never change and may be kept for good.
@@ -21,10 +23,14 @@ from dataclasses import asdict
 import cv2
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 
+from analysis.console.asked import checked_index, heatmaps, library, shelf, shelved
+from analysis.console.asked import opened as asked_log
 from analysis.console.documents import plain
-from analysis.console.library import LogLibrary, OpenLog
+from analysis.console.library import OpenLog
 from analysis.console.state import ConsoleState, Remarks
+from analysis.course import course_of
 from analysis.heatmap import DEFAULT_METHOD, EXECUTED, METHODS, RUNNER_UP
+from analysis.lap_figures import lap_figures
 from analysis.log_card import log_card
 from analysis.ranking import parse_weights, rank
 from car.errors import Sim2RaceError, unknown_name
@@ -38,21 +44,21 @@ _ASK_AGAIN = "private, no-cache"
 @api.get("/logs")
 def logs() -> Response:
     """List the logs, the newest first."""
-    return jsonify(logs=[{"id": entry.id, "name": entry.name} for entry in _library().entries()])
+    return jsonify(logs=[{"id": entry.id, "name": entry.name} for entry in library().entries()])
 
 
 @api.get("/log/<identifier>")
 def document(identifier: str) -> Response:
     """Send the replay document."""
-    opened = _open(identifier)
+    opened = asked_log(identifier)
     return _cached(lambda: Response(opened.document(), mimetype="application/json"), opened, "document")
 
 
 @api.get("/log/<identifier>/card")
 def card(identifier: str) -> Response:
     """Send what the list shows of a log."""
-    opened = _open(identifier)
-    _, scores = _library().card(opened.entry)
+    opened = asked_log(identifier)
+    _, scores = library().card(opened.entry)
     (ranked,) = rank([scores], parse_weights("")).runs
     state: ConsoleState = current_app.config["STATE"]
     remarks = state.remarks().get(identifier, Remarks())
@@ -71,7 +77,7 @@ def card(identifier: str) -> Response:
 @api.get("/log/<identifier>/thumbnail.jpg")
 def thumbnail(identifier: str) -> Response:
     """Send a frame from a third of the way, when the car is usually on its way."""
-    opened = _open(identifier)
+    opened = asked_log(identifier)
     if len(opened) == 0:
         abort(404, "This log holds no frame.")
     return _frame(opened, len(opened) // 3)
@@ -80,19 +86,20 @@ def thumbnail(identifier: str) -> Response:
 @api.get("/log/<identifier>/frame/<int:index>.jpg")
 def frame(identifier: str, index: int) -> Response:
     """Send one frame, byte for byte as it was logged."""
-    opened = _open(identifier)
-    _check_index(opened, index)
+    opened = asked_log(identifier)
+    checked_index(opened, index)
     return _frame(opened, index)
 
 
 @api.get("/log/<identifier>/heatmap")
 def heatmap_scale(identifier: str) -> Response:
     """Send what the heat maps of a log are: methods, the scale of one, or why there are none."""
-    opened = _open(identifier)
+    opened = asked_log(identifier)
     try:
         method, target = _method(), _target()
-        policy = opened.heatmaps.policy()
-        scale = opened.heatmaps.scale(method, target)
+        maps = heatmaps(opened)
+        policy = maps.policy()
+        scale = maps.scale(method, target)
     except Sim2RaceError as error:
         return jsonify(available=False, reason=str(error), methods=[])
     return jsonify(
@@ -103,25 +110,45 @@ def heatmap_scale(identifier: str) -> Response:
 @api.get("/log/<identifier>/checks")
 def checks(identifier: str) -> Response:
     """Send the results of the checks on this log's policy."""
-    opened = _open(identifier)
+    opened = asked_log(identifier)
     return _cached(
         lambda: jsonify(checks=plain([asdict(check) for check in opened.heatmaps.checks()])), opened, "checks"
+    )
+
+
+@api.get("/log/<identifier>/laps")
+def laps(identifier: str) -> Response:
+    """Send a log lap by lap and corner by corner."""
+    opened = asked_log(identifier)
+    log = opened.log
+    return _cached(
+        lambda: jsonify(plain(asdict(lap_figures(log.frames, course_of(log.run))))), opened, "laps"
     )
 
 
 @api.get("/log/<identifier>/heatmap/<int:index>.png")
 def heatmap(identifier: str, index: int) -> Response:
     """Send one heat map as a transparent picture; the headers say how much it says."""
-    opened = _open(identifier)
-    _check_index(opened, index)
+    opened = asked_log(identifier)
+    checked_index(opened, index)
     method, target = _method(), _target()
+    chosen = shelved()
     return _cached(
-        lambda: _heatmap(opened, index, method, target), opened, f"heatmap-{index}-{method}-{target}"
+        lambda: _heatmap(opened, index, method, target),
+        opened,
+        f"heatmap-{index}-{method}-{target}-{chosen.version if chosen else ''}",
     )
 
 
+@api.get("/policies")
+def policies() -> Response:
+    """List the policies."""
+    found = [{"id": each.id, "name": each.name, "version": each.version} for each in shelf().policies()]
+    return jsonify(policies=found)
+
+
 def _heatmap(opened: OpenLog, index: int, method: str, target: int) -> Response:
-    picture, says = opened.heatmaps.picture(index, method, target)
+    picture, says = heatmaps(opened).picture(index, method, target)
     # Speed before size: the picture lives in a cache for a moment and rarely leaves the machine.
     bgra = cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA)
     _, png = cv2.imencode(".png", bgra, [cv2.IMWRITE_PNG_COMPRESSION, 1])
@@ -143,23 +170,6 @@ def _cached(make: Callable[[], Response], opened: OpenLog, tag: str) -> Response
     response.set_etag(etag)
     response.headers["Cache-Control"] = _FOR_GOOD if request.args.get("v") == opened.version else _ASK_AGAIN
     return response
-
-
-def _library() -> LogLibrary:
-    library: LogLibrary = current_app.config["LIBRARY"]
-    return library
-
-
-def _open(identifier: str) -> OpenLog:
-    opened = _library().open(identifier, version=request.args.get("v"))
-    if opened is None:
-        abort(404, "There is no log of that name here.")
-    return opened
-
-
-def _check_index(opened: OpenLog, index: int) -> None:
-    if index >= len(opened):
-        abort(404, f"This log has frames 0 to {len(opened) - 1}; there is no frame {index}.")
 
 
 def _method() -> str:

@@ -5,6 +5,7 @@ GET  /api/log/<id>/bookmarks           the bookmarks, in order of time
 POST /api/log/<id>/bookmarks           {"time_s": 1.5, "text": "..."}
 POST /api/log/<id>/bookmarks/<n>/remove
 POST /api/log/<id>/delete              moves the log to the bin; answers {"key": ...}
+GET  /api/bin                          what is in the bin, the last thrown away first
 POST /api/bin/<key>/restore            puts it back
 """
 
@@ -77,6 +78,12 @@ def delete(identifier: str) -> Response:
     key = _state().throw_away(entry.summary.path)
     _library().forget(identifier)
     return jsonify(key=key, name=entry.name)
+
+
+@changes.get("/bin")
+def binned() -> Response:
+    """List the bin."""
+    return jsonify(logs=[asdict(one) for one in _state().binned()])
 
 
 @changes.post("/bin/<key>/restore")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 import webbrowser
+from contextlib import ExitStack
+from pathlib import Path
 
 from rich.console import Console
 
 from analysis.console.config import ConsoleConfig
+from analysis.console.live import Live
+from analysis.console.live_feed import LiveFeed
 from analysis.console.server import ConsoleServer
-from car.errors import unknown_name
+from car.errors import Sim2RaceError, unknown_name
 
 
 def run(config: ConsoleConfig) -> int:
@@ -19,9 +24,30 @@ def run(config: ConsoleConfig) -> int:
         Sim2RaceError: the folder does not exist, no log has that name, or the port is taken.
     """
     console = Console()
-    server = ConsoleServer(config)
+    with ExitStack() as stack:
+        graph = _open_graph(stack, config.policy) if config.live else None
+        return _serve(console, config, graph)
+
+
+def _open_graph(stack: ExitStack, policy: Path | None) -> Live:
+    """Join the node graph.
+
+    Raises:
+        Sim2RaceError: ROS 2 is missing.
+    """
+    try:
+        # The nodes build on this package and not the reverse; only this command knows both.
+        client = importlib.import_module("sim2race_car.live_client")
+    except ImportError as error:
+        raise Sim2RaceError(f"ROS 2 is missing ({error}); run make setup, or source your ROS 2.") from error
+    feed = LiveFeed()
+    return Live(feed, stack.enter_context(client.LiveClient(feed)), policy)
+
+
+def _serve(console: Console, config: ConsoleConfig, graph: Live | None) -> int:
+    server = ConsoleServer(config, live_graph=graph)
     entries = server.app.config["LIBRARY"].entries()
-    path = "/"
+    path = "/live" if graph else "/"
     if config.log is not None:
         named = {entry.name: entry for entry in entries}
         if config.log not in named:

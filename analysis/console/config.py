@@ -6,6 +6,8 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+from car.models import DEFAULT_FOLDER
+
 
 @dataclass(frozen=True)
 class ConsoleConfig:
@@ -17,6 +19,12 @@ class ConsoleConfig:
     """Address to listen on. Any other than this machine's own needs the token that is printed at start."""
     port: int = 8432
     """Port to listen on; 0 takes a free one."""
+    models: Path = DEFAULT_FOLDER
+    """Folder of installed models, to lay beside the one that drove."""
+    live: bool = False
+    """Show the running car of this ROS 2 domain, with a hand on it: needs ROS 2."""
+    policy: Path | None = None
+    """For --live: the policy that drives, where the graph's own copy lies on another machine."""
     log: str | None = None
     """Name of the log to open first."""
     open_browser: bool = False

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.heatmap import EXECUTED, RUNNER_UP, Strength, coloured, frame_maps, log_scale, strength
+from analysis.heatmap import (
+    EXECUTED,
+    PAUSED_ONLY,
+    RUNNER_UP,
+    Strength,
+    coloured,
+    frame_maps,
+    log_scale,
+    strength,
+)
 from analysis.heatmap_checks import Check, run_checks
 from analysis.heatmap_grid import CellGrid, read_grid
 from car.errors import Sim2RaceError
@@ -25,14 +35,17 @@ Key = tuple[str, int]
 
 
 class LogHeatmaps:
-    """Heat maps of a log by the policy that lies in it.
+    """Heat maps of a log by one policy.
 
     Args:
-        log: the log; its policy is loaded when the first map is asked for.
+        log: the log.
+        policy_path: the policy, loaded when the first map is asked for; the one that lies beside the log when
+            not given.
     """
 
-    def __init__(self, log: CarLog) -> None:
+    def __init__(self, log: CarLog, policy_path: Path | None = None) -> None:
         self._log = log
+        self._policy_path = policy_path or log.policy_path
         self._policy: Policy | None = None
         self._grid: CellGrid | None = None
         self._checks: list[Check] | None = None
@@ -42,16 +55,16 @@ class LogHeatmaps:
         self._keeping = threading.Lock()
 
     def policy(self) -> Policy:
-        """Return the policy that lies beside the log.
+        """Return the policy.
 
         Raises:
             Sim2RaceError: there is no policy beside the log, or it is refused; the message says why.
         """
         with self._preparing:
             if self._policy is None:
-                if self._log.policy_path is None:
+                if self._policy_path is None:
                     raise Sim2RaceError("There is no policy.onnx beside this log.")
-                policy = Policy.load(self._log.policy_path)
+                policy = Policy.load(self._policy_path)
                 self._grid = read_grid(policy.path)
                 self._policy = policy
             return self._policy
@@ -105,15 +118,16 @@ class LogHeatmaps:
             Sim2RaceError: no policy, no such method or action, or a frame that cannot be decoded.
         """
         policy = self._policy_with(target)
-        block, offset = divmod(index, _BLOCK)
+        size = 1 if method in PAUSED_ONLY else _BLOCK
+        block, offset = divmod(index, size)
         key = ((method, target), block)
         with self._keeping:
             maps = self._blocks.get(key)
         if maps is None:
-            last = min((block + 1) * _BLOCK, len(self._log.frames))
+            last = min((block + 1) * size, len(self._log.frames))
             try:
                 maps = frame_maps(
-                    policy, self._log, np.arange(block * _BLOCK, last), method=method, target=target
+                    policy, self._log, np.arange(block * size, last), method=method, target=target
                 )
             except Sim2RaceError:
                 # One frame of the block has no picture; the others are answered one by one.

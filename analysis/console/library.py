@@ -18,14 +18,20 @@ from pathlib import Path
 from analysis.card_cache import read_card
 from analysis.console.documents import replay_document
 from analysis.console.heatmaps import LogHeatmaps
+from analysis.heatmap import METHODS, PAUSED_ONLY
 from analysis.log_index import fingerprint, open_log
 from analysis.metrics import Scorecard
 from analysis.replay import Replay, replay
 from analysis.run_card import RunCard
-from car.errors import Sim2RaceError
+from car.errors import BadFileError, Sim2RaceError
 from car.log_reader import CarLog, LogSummary, list_logs
 
 _OPEN_LOGS = 3
+_OTHER_POLICIES = 3
+_METHODS = [
+    {"name": name, "about": about, "paused_only": name in PAUSED_ONLY} for name, about in METHODS.items()
+]
+"""What a page can choose among, and what takes too long while it plays."""
 _MARKS_OF_A_LOG = ("metadata.yaml", "run.json")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -65,6 +71,7 @@ class OpenLog:
         self.version = version
         self.log: CarLog = open_log(entry.summary.path)
         self.heatmaps = LogHeatmaps(self.log)
+        self._others: OrderedDict[tuple[Path, str], LogHeatmaps] = OrderedDict()
         self._replay: Replay | None = None
         self._lock = threading.Lock()
 
@@ -79,6 +86,15 @@ class OpenLog:
                 self._replay = replay(self.log)
             return self._replay
 
+    def heatmaps_by(self, policy: Path, version: str) -> LogHeatmaps:
+        """Return the heat maps of this log by another policy; the last few are kept."""
+        with self._lock:
+            maps = self._others.setdefault((policy, version), LogHeatmaps(self.log, policy))
+            self._others.move_to_end((policy, version))
+            while len(self._others) > _OTHER_POLICIES:
+                self._others.popitem(last=False)
+            return maps
+
     @property
     def scorecard(self) -> Scorecard:
         """Its measures."""
@@ -88,7 +104,9 @@ class OpenLog:
         """Return the replay document as JSON."""
         document = replay_document(self.replay)
         return json.dumps(
-            {"id": self.entry.id, "version": self.version, **document}, allow_nan=False, separators=(",", ":")
+            {"id": self.entry.id, "version": self.version, "methods": _METHODS, **document},
+            allow_nan=False,
+            separators=(",", ":"),
         ).encode()
 
 
@@ -108,7 +126,7 @@ class LogLibrary:
         self.folder = folder.resolve()
         """Where the logs are."""
         self._open: OrderedDict[str, OpenLog] = OrderedDict()
-        self._cards: dict[str, tuple[str, RunCard]] = {}
+        self._cards: dict[str, tuple[str, RunCard | BadFileError]] = {}
         self._lock = threading.Lock()
 
     def entries(self) -> list[LogEntry]:
@@ -166,16 +184,18 @@ class LogLibrary:
         """Return a log's version and scorecard; a list of logs asks for many and reads none of them twice.
 
         Raises:
-            Sim2RaceError: the log cannot be read.
+            BadFileError: the log cannot be read, which is remembered too.
         """
         version = entry.version()
         with self._lock:
             kept = self._cards.get(entry.id)
         if kept is None or kept[0] != version:
-            kept = version, read_card(entry.summary.path)
+            kept = version, _card_or_reason(entry.summary.path)
             with self._lock:
                 self._cards[entry.id] = kept
-        return kept
+        if isinstance(kept[1], BadFileError):
+            raise BadFileError(str(kept[1]))
+        return version, kept[1]
 
     @property
     def is_folder_of_logs(self) -> bool:
@@ -195,3 +215,10 @@ class LogLibrary:
             return relative
         plain = re.sub(r"[^A-Za-z0-9_-]+", "-", path.name).strip("-") or "log"
         return f"{plain}-{hashlib.sha256(relative.encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+def _card_or_reason(path: Path) -> RunCard | BadFileError:
+    try:
+        return read_card(path)
+    except BadFileError as error:
+        return error

@@ -1,10 +1,11 @@
-"""The two pages: the list of logs, and one log. Both are frames that the scripts fill from the API."""
+"""The first two pages: the list of logs, and one log. Both are frames that the scripts fill from the API."""
 
 from __future__ import annotations
 
 from flask import Blueprint, abort, current_app, render_template
 
 from analysis.console.library import LogLibrary
+from analysis.console.standing import MOST_RUNS
 from analysis.run_card import BY_KEY
 
 pages = Blueprint("pages", __name__)
@@ -19,7 +20,8 @@ _LEADING = (
     (
         "score",
         "Score",
-        "0 to 100 over the measures this run has, at the usual weights; below, its 95 % interval",
+        "0 to 100 over the measures that this run has, at the usual weights; below, its 95 % interval. "
+        "Runs that have other measures are told apart by a ranking, not by this",
     ),
 )
 _SCORED = ("weave_cm", "straight_tv", "margin_cm", "off_tracks", "confidence")
@@ -36,7 +38,14 @@ _COLUMNS = (
 def index() -> str:
     """Show the logs, the newest first."""
     library: LogLibrary = current_app.config["LIBRARY"]
-    return render_template("index.html", entries=library.entries(), folder=library.folder, columns=_COLUMNS)
+    return render_template(
+        "index.html",
+        entries=library.entries(),
+        folder=library.folder,
+        columns=_COLUMNS,
+        most_ranked=MOST_RUNS,
+        live=current_app.config["LIVE"] is not None,
+    )
 
 
 @pages.get("/log/<identifier>")

@@ -83,7 +83,7 @@ def photograph(browser: Browser, config: PictureConfig) -> None:
         page = browser.new_page(
             viewport={"width": config.width, "height": config.height}, color_scheme=config.theme
         )
-        settings = f"#t={moment_s:.3f}&heat=hirescam&opacity={config.opacity}"
+        settings = f"#t={moment_s:.3f}&heat=hirescam&opacity={config.opacity}&path=speed"
         page.goto(server.url(f"/log/{entry.id}") + settings)
         # The page says when the frame, and the heat map if there is one, are on the screen.
         page.wait_for_selector("#stage[data-shown='complete']", timeout=_LOAD_MS)

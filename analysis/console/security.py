@@ -5,8 +5,9 @@ point a name of its own at 127.0.0.1 (DNS rebinding) and would otherwise read th
 token is asked for: first in the link that the command prints, then as a cookie that other sites cannot send
 along.
 
-A change needs more: it is a POST of JSON that shows, in a header, the token that only our own pages have been
-given. A page elsewhere can make a browser send forms, but neither read that token nor set that header.
+A change needs more: it is a POST of JSON, or of a file's bytes, that shows, in a header, the token that only
+our own pages have been given. A page elsewhere can make a browser send forms, but neither read that token nor
+set that header.
 """
 
 from __future__ import annotations
@@ -99,9 +100,10 @@ def _check_change(change_token: str) -> None:
     """Refuse a change that did not come from one of our pages.
 
     Raises:
-        Forbidden: the header lacks or is wrong, or the content is no JSON.
+        Forbidden: the header lacks or is wrong, or the content is what a form could send.
     """
-    if not _same(request.headers.get(CSRF_HEADER), change_token) or not request.is_json:
+    is_ours = request.is_json or request.mimetype == "application/octet-stream"
+    if not _same(request.headers.get(CSRF_HEADER), change_token) or not is_ours:
         raise Forbidden(
             "This change did not come from a page of this console; reload the page and try again."
         )

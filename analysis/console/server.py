@@ -14,6 +14,8 @@ from waitress.server import create_server
 
 from analysis.console.app import create_app
 from analysis.console.config import ConsoleConfig
+from analysis.console.intake import MAX_UPLOAD_BYTES
+from analysis.console.live import Live
 from car.errors import Sim2RaceError
 
 _THREADS = 8
@@ -25,20 +27,27 @@ class ConsoleServer:
 
     Args:
         config: what to serve and where.
+        live_graph: the running car to show, if any; closed with the server.
 
     Raises:
         Sim2RaceError: the folder does not exist, or the address cannot be listened on.
     """
 
-    def __init__(self, config: ConsoleConfig) -> None:
-        self.app: Flask = create_app(config)
+    def __init__(self, config: ConsoleConfig, *, live_graph: Live | None = None) -> None:
+        self.app: Flask = create_app(config, live_graph=live_graph)
+        self._live = live_graph
         self._host = config.host
         listening = _listen(config.host, config.port)
         self.port: int = listening.getsockname()[1]
         """The port that is listened on."""
         self._sockets: dict[int, Any] = {}
         self._server: Any = create_server(
-            self.app, map=self._sockets, sockets=[listening], threads=_THREADS, ident="sim2race"
+            self.app,
+            map=self._sockets,
+            sockets=[listening],
+            threads=_THREADS,
+            ident="sim2race",
+            max_request_body_size=MAX_UPLOAD_BYTES,
         )
         self._thread: threading.Thread | None = None
 
@@ -55,7 +64,9 @@ class ConsoleServer:
         self._server.run()
 
     def close(self) -> None:
-        """Stop serving and free the port."""
+        """Stop serving and free the port; a car that a page holds is stopped first."""
+        if self._live is not None:
+            self._live.close()
         if self._thread is not None and self._thread.is_alive():
             # Sockets must be closed by the thread that waits on them.
             self._server.trigger.pull_trigger(self._close_sockets)
@@ -63,6 +74,7 @@ class ConsoleServer:
         else:
             self._close_sockets()
         self._server.task_dispatcher.shutdown()
+        self.app.config["JOBS"].close()
 
     def _close_sockets(self) -> None:
         wasyncore.close_all(self._sockets, ignore_all=True)

@@ -54,6 +54,18 @@ class Bookmark:
     """What the person wrote."""
 
 
+@dataclass(frozen=True)
+class Binned:
+    """A log in the bin."""
+
+    key: str
+    """What puts it back."""
+    name: str
+    """Its name: text from outside."""
+    since_s: float
+    """When it was thrown away, in seconds since 1970."""
+
+
 class ConsoleState:
     """Remarks, bookmarks and the bin of one folder of logs; safe to use from several threads.
 
@@ -137,25 +149,46 @@ class ConsoleState:
             ) from error
         return key
 
+    def binned(self) -> list[Binned]:
+        """Return what is in the bin, the last thrown away first.
+
+        Raises:
+            Sim2RaceError: the bin cannot be read.
+        """
+        found = []
+        try:
+            for held in self._bin.iterdir() if self._bin.is_dir() else ():
+                inside = self._held(held.name)
+                if inside is not None:
+                    found.append(Binned(held.name, inside.name, held.stat().st_mtime))
+        except OSError as error:
+            raise Sim2RaceError(f"The bin cannot be read: {error.strerror or error}.") from error
+        return sorted(found, key=lambda one: one.since_s, reverse=True)
+
     def put_back(self, key: str) -> str:
         """Move a log out of the bin and return its name.
 
         Raises:
             Sim2RaceError: nothing in the bin has that key, or its place is taken.
         """
-        held = self._bin / key if _BIN_KEY.fullmatch(key) else None
-        inside = list(held.iterdir()) if held is not None and held.is_dir() else []
-        if held is None or len(inside) != 1:
+        inside = self._held(key)
+        if inside is None:
             raise Sim2RaceError("There is nothing of that key in the bin.")
-        place = self._bin.parent / inside[0].name
+        place = self._bin.parent / inside.name
         if place.exists():
             raise Sim2RaceError(f"There is a log called {place.name} again; the one in the bin stays there.")
         try:
-            os.replace(inside[0], place)
-            held.rmdir()
+            os.replace(inside, place)
+            inside.parent.rmdir()
         except OSError as error:
             raise Sim2RaceError(f"{place.name} cannot be put back: {error.strerror or error}.") from error
         return place.name
+
+    def _held(self, key: str) -> Path | None:
+        """Return the log that a key of the bin stands for, or None if it stands for none."""
+        held = self._bin / key if _BIN_KEY.fullmatch(key) else None
+        inside = list(held.iterdir()) if held is not None and held.is_dir() else []
+        return inside[0] if len(inside) == 1 else None
 
     def _open(self, address: str) -> None:
         # One connection for all threads, guarded by the lock: requests are short and rarely write.

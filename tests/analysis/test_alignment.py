@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.alignment import POINTS, align_by_place, align_by_time
+from analysis.alignment import POINTS, align_by_lap, align_by_place, align_by_time, laps_of
 from analysis.bench_log import write_bench_log
 from car.log_reader import CarLog, read_log
 from tests.car.logs import write_synthetic_log
@@ -50,3 +50,16 @@ def test_runs_without_laps_have_no_place_to_be_compared_at(tmp_path: Path) -> No
     short = read_log(write_synthetic_log(tmp_path, frames=10))
 
     assert align_by_place(short, short) is None
+
+
+def test_by_lap_two_laps_begin_together_and_the_faster_one_ends(logs: tuple[CarLog, CarLog]) -> None:
+    one = logs[0]
+    first, second = laps_of(one)[:2]
+
+    aligned = align_by_lap(one, one, (first, second))
+
+    assert aligned is not None and aligned.unit == "s"
+    assert one.frames.progress[aligned.frames[0][200]] == pytest.approx(
+        one.frames.progress[aligned.frames[1][200]], abs=1.0
+    )
+    assert align_by_lap(one, logs[1], (first, None)) is None

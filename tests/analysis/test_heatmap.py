@@ -10,15 +10,14 @@ from analysis.heatmap import (
     EXECUTED,
     METHODS,
     coloured,
-    command_history,
     frame_maps,
     heatmaps,
     log_scale,
     overlay,
-    stacked_observations,
     strength,
 )
 from analysis.heatmap_grid import CellGrid
+from analysis.heatmap_inputs import command_history, stacked_observations
 from car.errors import UnknownNameError
 from car.log_reader import CarLog, read_log
 from car.policy import Policy
@@ -72,7 +71,7 @@ def test_gradcam_is_never_negative_and_hirescam_has_both_signs(policy: Policy, l
 def test_an_unknown_method_names_the_nearest(policy: Policy) -> None:
     with pytest.raises(UnknownNameError, match="'hirescam'"):
         heatmaps(policy, np.zeros((1, 1, 120, 160), np.uint8), np.zeros(1, np.int64), "hires-cam")
-    assert set(METHODS) == {"hirescam", "gradcam"}
+    assert set(METHODS) == {"hirescam", "all-layers", "gradcam", "community", "occlusion"}
 
 
 def test_stacked_frames_are_the_ones_before_and_the_first_stands_in_for_the_past(log: CarLog) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.heatmap import RUNNER_UP, frame_maps, heatmaps, stacked_observations
+from analysis.heatmap import RUNNER_UP, frame_maps, heatmaps
 from analysis.heatmap_checks import completeness, randomised_head, run_checks, shuffled_head
+from analysis.heatmap_inputs import stacked_observations
 from car.action_space import ContinuousActionSpace
 from car.errors import Sim2RaceError
 from car.log_reader import CarLog, read_log

@@ -8,7 +8,6 @@ import pytest
 from onnx import TensorProto, helper
 
 from analysis.heatmap_grid import CellGrid, read_grid
-from analysis.protobuf import fields
 from car.errors import BadFileError
 from tests.car.policies import save_policy
 
@@ -67,10 +66,3 @@ def test_a_file_that_is_no_onnx_is_refused_in_one_line(tmp_path: Path, content: 
         read_grid(path)
 
     assert "\n" not in str(refusal.value)
-
-
-def test_fields_are_numbers_and_bytes() -> None:
-    number, text = fields(memoryview(b"\x08\x96\x01\x12\x02hi"))
-
-    assert number == (1, 150)
-    assert text == (2, memoryview(b"hi"))

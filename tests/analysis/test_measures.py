@@ -11,7 +11,14 @@ from analysis.course import Course, CourseParameters, lay, make_course
 from analysis.laps import Lap
 from analysis.measures_corner import corner_passes
 from analysis.measures_machine import machine_figures
-from analysis.measures_pace import best_mean_s, best_possible_s, lap_traces, time_lost_s
+from analysis.measures_pace import (
+    MOST_CONSECUTIVE,
+    best_mean_s,
+    best_means_s,
+    best_possible_s,
+    lap_traces,
+    time_lost_s,
+)
 from analysis.measures_straight import straight_figures
 from analysis.measures_survival import SurvivalParameters, count_hesitations, edge_stories
 from analysis.sim_trace import read_sim_trace
@@ -140,6 +147,8 @@ def test_the_best_mean_is_over_laps_that_follow_each_other() -> None:
     assert best_mean_s(laps, 2) == 8.5
     assert best_mean_s(laps, 3) == 9.0
     assert best_mean_s(laps, 4) is None
+    assert best_means_s(laps) == [5.0, 8.5, 9.0]
+    assert len(best_means_s([Lap(i, 10.0 * i, 10.0) for i in range(50)])) == MOST_CONSECUTIVE
 
 
 def test_time_is_lost_where_the_car_was_slower() -> None:

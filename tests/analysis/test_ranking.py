@@ -12,6 +12,7 @@ from analysis.run_card import BY_KEY, MEASURES, RunCard, card_of, run_card
 from car.errors import Sim2RaceError
 from car.log_reader import read_log
 from tests.analysis.frames import frame_table
+from tests.car.policies import save_policy
 
 
 def card(name: str, lap_times: list[float], **figures: float) -> RunCard:
@@ -23,7 +24,7 @@ def card(name: str, lap_times: list[float], **figures: float) -> RunCard:
         pieces=[{"lap_s": time, **figures} for time in lap_times],
         piece_kind="lap",
         laps_s=lap_times,
-        best_mean_s=None,
+        best_means_s=[],
     )
 
 
@@ -111,7 +112,8 @@ def test_weights_are_read_and_no_weights_are_the_usual_ones() -> None:
 
 
 def test_a_log_with_positions_has_every_measure_and_its_laps_have_them_too(tmp_path: Path) -> None:
-    found = run_card(read_log(write_bench_log(tmp_path, frames=1300, weave_m=0.05)))
+    policy = save_policy(tmp_path / "policy.onnx")
+    found = run_card(read_log(write_bench_log(tmp_path / "logs", frames=1300, weave_m=0.05, policy=policy)))
 
     assert found.figures.keys() == {measure.key for measure in MEASURES}
     assert [key for key, value in found.figures.items() if math.isnan(value)] == []

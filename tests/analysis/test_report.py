@@ -10,9 +10,10 @@ from analysis.card_cache import card_from_json, card_json, card_path, read_card
 from analysis.compare import CompareConfig, judgement
 from analysis.compare import run as run_compare
 from analysis.ranking import parse_weights, rank
-from analysis.report import ReportConfig, find_logs, run
+from analysis.report import ReportConfig, run
 from analysis.report_page import report_html
 from analysis.run_card import RunCard, run_card
+from analysis.run_files import find_runs
 from car.errors import Sim2RaceError
 from car.log_reader import read_log
 from tests.car.logs import write_synthetic_log
@@ -43,6 +44,26 @@ def test_the_report_names_the_better_run_and_writes_page_and_figures(
     assert found["runs"][0]["better_than"] == ["restless-20260102-030405"]
     text = page.read_text()
     assert "is better than" in text and "http" not in text.replace("http-equiv", "") and "<script" not in text
+
+
+def test_the_best_mean_is_over_as_many_laps_as_are_asked_for(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    page, calm = tmp_path / "report.html", next(logs.glob("calm-*"))
+    mean = read_card(calm).best_mean_s(2)
+
+    run(ReportConfig(logs=(calm,), mean_of=2, html=page))
+    run(ReportConfig(logs=(calm,), mean_of=10))
+
+    text = page.read_text()
+    assert mean is not None and "Best mean of 2" in text and text.count(f">{mean:.2f} s<") >= 1
+    said = capsys.readouterr().out
+    assert "Best mean of 2" in said and "Best mean of 10" in said
+    assert read_card(calm).best_mean_s(10) is None
+    for wrong in (0, 11):
+        with pytest.raises(Sim2RaceError, match="expected 1 to 10"):
+            run(ReportConfig(logs=(calm,), mean_of=wrong))
 
 
 def test_names_from_a_log_are_text_in_the_page(logs: Path) -> None:
@@ -82,12 +103,12 @@ def test_a_scorecard_survives_being_written_down(logs: Path) -> None:
 
 def test_a_folder_without_a_log_is_refused_in_one_line(tmp_path: Path) -> None:
     for paths, says in (
-        ((tmp_path,), "no car log in"),
-        ((tmp_path / "x",), "no log or folder"),
+        ((tmp_path,), "no run in"),
+        ((tmp_path / "x",), "no log, trace or folder"),
         ((), "at least"),
     ):
         with pytest.raises(Sim2RaceError, match=says):
-            find_logs(paths)
+            find_runs(paths)
 
 
 def test_two_logs_are_compared_and_a_word_is_said_only_outside_the_interval(

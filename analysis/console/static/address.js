@@ -13,6 +13,10 @@ export function readAddress(address) {
     speed: number("speed"),
     heat: given.get("heat"),
     action: given.get("action"),
+    path: given.get("path"),
+    strip: given.get("strip"),
+    from: number("from"),
+    to: number("to"),
   };
   return Object.fromEntries(
     Object.entries(state).filter(([, value]) => value !== null && !Number.isNaN(value)),

@@ -1,8 +1,10 @@
 // The list of runs: fills each line from the API, one after another, so that the page is there at once.
 
+import { Bin } from "./bin.js";
 import { change } from "./change.js";
 import { byId, element } from "./dom.js";
 import { clock, count, fixed, localTime } from "./format.js";
+import { Arrivals } from "./arrivals.js";
 import { RunTable } from "./run_table.js";
 
 const PATHS = 2; // Logs that are read at the same time.
@@ -59,7 +61,6 @@ function sortKeys(card) {
     frames: card.frames,
     laps: card.laps,
     best: card.best_lap_s,
-    score: card.score,
     latency: card.latency_p50_ms,
     stop: card.stop_reason,
     ...Object.fromEntries(Object.keys(SCORED).map((key) => [key, card.figures[key]])),
@@ -76,19 +77,51 @@ function refuse(row, reason) {
 
 class Page {
   constructor() {
-    this.table = new RunTable(byId("runs"), (chosen) => {
-      byId("compare").disabled = chosen.length !== 2;
-    });
+    this.ranked = []; // The lines that a ranking would be of.
+    this.table = new RunTable(byId("runs"), (chosen, shown) => this.#offerTools(chosen, shown));
     this.cards = new Map();
     this.editing = null;
     byId("compare").addEventListener("click", () => {
       const [a, b] = this.table.chosen().map((row) => encodeURIComponent(row.dataset.log));
       location.assign(`/compare/${a}/${b}`);
     });
+    byId("rank").addEventListener("click", () => {
+      location.assign(`/rank?runs=${this.ranked.map((row) => encodeURIComponent(row.dataset.log)).join(",")}`);
+    });
     byId("remarks-save").addEventListener("click", () => this.#save());
     byId("remarks-cancel").addEventListener("click", () => byId("remarks").close());
     byId("undo-button").addEventListener("click", () => this.#putBack());
     for (const row of this.table.rows) this.#wire(row);
+  }
+
+  /** Show the logs that there are now: new ones are read, those that are gone go. */
+  async renew() {
+    const response = await fetch("/api/logs");
+    if (!response.ok) return;
+    const { logs } = await response.json();
+    const here = new Map(this.table.rows.map((row) => [row.dataset.log, row]));
+    const present = new Set(logs.map(({ id }) => id));
+    for (const [id, row] of here) if (!present.has(id)) this.table.remove(row);
+    for (const { id, name } of logs.filter((log) => !here.has(log.id)).reverse()) await this.#arrive(id, name);
+  }
+
+  /** A log has come back from the bin: there is nothing left to undo. */
+  async returned() {
+    byId("undo").hidden = true;
+    await this.renew();
+  }
+
+  async #arrive(id, name) {
+    // Two looks into the folder may be under way at once.
+    if (this.table.rows.some((each) => each.dataset.log === id)) return;
+    const row = byId("line").content.querySelector("tr").cloneNode(true);
+    row.dataset.log = id;
+    row.querySelector(".chosen").setAttribute("aria-label", `Choose ${name}`);
+    for (const link of row.querySelectorAll("a")) link.href = `/log/${encodeURIComponent(id)}`;
+    row.querySelector(".model a").textContent = name;
+    this.#wire(row);
+    this.table.add(row);
+    await this.load(row);
   }
 
   async load(row) {
@@ -101,6 +134,17 @@ class Page {
     this.cards.set(row, answer);
     fill(row, answer);
     this.table.know(row, sortKeys(answer));
+  }
+
+  /** Two chosen runs can be compared; the chosen ones, or else all that are shown, can be ranked. */
+  #offerTools(chosen, shown) {
+    byId("compare").disabled = chosen.length !== 2;
+    this.ranked = chosen.length ? chosen : shown;
+    const runs = this.ranked.length;
+    const most = Number(byId("rank").dataset.most);
+    byId("rank").disabled = runs < 2 || runs > most;
+    byId("rank").textContent = runs < 2 ? "Rank runs" : `Rank ${count(runs)} runs`;
+    byId("rank").title = `The chosen runs, or all that are shown, in order over the measures they share: 2 to ${most}`;
   }
 
   #wire(row) {
@@ -165,13 +209,14 @@ class Page {
 
 async function main() {
   if (location.search) history.replaceState(null, "", location.pathname);
-  if (!byId("runs")) return;
   const page = new Page();
+  new Bin(() => page.returned());
   const queue = page.table.rows.values();
   const work = async () => {
     for (const row of queue) await page.load(row);
   };
   await Promise.all(Array.from({ length: PATHS }, work));
+  new Arrivals(() => page.renew());
 }
 
 main();

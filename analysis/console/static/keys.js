@@ -16,8 +16,13 @@ export function keyTable(page) {
     [["p"], "Previous event", () => page.jumpToEvent(-1)],
     [[","], "Slower", () => page.player.changeSpeed(-1)],
     [["."], "Faster", () => page.player.changeSpeed(1)],
+    [["["], "Loop from here", () => page.player.loopFromHere()],
+    [["]"], "Loop up to here", () => page.player.loopToHere()],
+    [["l"], "No loop", () => page.player.endLoop()],
     [["m"], "Bookmark this moment", () => page.bookmarks.ask()],
     [["g"], "Heat map on or off", () => page.toggleHeat()],
+    [["t"], "Laps, sectors and corners", () => page.laps.show()],
+    [["e"], "Export the loop, or the whole log", () => page.exporting.ask()],
     [["?"], "This help", () => byId("help").showModal()],
   ];
 }

@@ -6,8 +6,13 @@ import { Bookmarks } from "./bookmarks.js";
 import { CameraView, drawLegend } from "./camera_view.js";
 import { byId, element } from "./dom.js";
 import { EventList } from "./event_list.js";
-import { clock, count, fixed, localTime, signed } from "./format.js";
+import { Exporting } from "./exporting.js";
+import { clock, count, fixed, signed } from "./format.js";
 import { fillHelp, keyTable, listenToKeys } from "./keys.js";
+import { LapTable } from "./lap_table.js";
+import { copyLink, fillFacts, notice, showChecks } from "./log_dialogs.js";
+import { methodTitle, scaleText } from "./methods.js";
+import { PathColours } from "./path_colours.js";
 import { Pictures } from "./pictures.js";
 import { Player, SPEEDS } from "./player.js";
 import { Readouts } from "./readouts.js";
@@ -17,12 +22,11 @@ import { Timeline } from "./timeline.js";
 import { TrackMap } from "./track_map.js";
 
 const WINDOWS_S = [0, 60, 20, 10, 5];
-const METHODS = { hirescam: "HiResCAM", gradcam: "Grad-CAM" };
 
 class Page {
   constructor(recording) {
     this.recording = recording;
-    this.settings = { heat: "hirescam", action: "executed", opacity: 70, window: 0 };
+    this.settings = { heat: "hirescam", action: "executed", opacity: 70, window: 0, path: "", strip: "" };
     this.heatOn = true;
     this.heatAvailable = false; // Until the server has said so.
     this.pictures = new Pictures(recording, (index) => this.#arrived(index));
@@ -31,9 +35,16 @@ class Page {
     this.camera = new CameraView(recording, this.pictures);
     this.actions = new ActionBars(recording, (index) => this.#explain(index));
     this.events = new EventList(recording, seek);
-    this.charts = new StripCharts(recording, seek);
+    this.charts = new StripCharts(recording, seek, (strip) => this.#enlarge(strip));
     this.timeline = new Timeline(recording, seek);
-    this.parts = [this.camera, this.actions, this.events, this.charts, new Readouts(recording), new TrackMap(recording, seek)];
+    this.colours = new PathColours(recording, (path) => this.change({ path }));
+    this.map = new TrackMap(recording, seek, this.colours);
+    this.parts = [this.camera, this.actions, this.events, this.charts, new Readouts(recording), this.map];
+    this.exporting = new Exporting(recording, () => ({ ...this.player.range, time: this.player.time, heat: this.pictures.heat }));
+    this.laps = new LapTable(this.pictures.base, (seconds) => {
+      this.player.pause();
+      seek(seconds);
+    });
     this.bookmarks = new Bookmarks(recording, () => this.player.time, (marks) => {
       this.events.setBookmarks(marks);
       this.timeline.bookmarks = marks;
@@ -49,12 +60,14 @@ class Page {
     const span = this.#span();
     this.charts.setSpan(span.from, span.to);
     for (const part of this.parts) part.show(frame);
-    this.timeline.show(frame, span);
+    this.timeline.show(frame, span, this.player.loop);
     document.body.classList.toggle("playing", playing);
     byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
     byId("clock").textContent = clock(this.player.time);
     byId("frame-number").textContent = `${count(frame + 1)} of ${count(this.recording.count)}`;
     byId("speed").value = String(speed);
+    byId("to-bench").hash = `t=${this.player.time.toFixed(3)}`;
+    byId("loop-end").hidden = this.player.loop === null;
     if (!playing) writeAddress(this.state());
   }
 
@@ -63,7 +76,8 @@ class Page {
     const { opacity, heat, action } = this.settings;
     const state = { t: this.player.time.toFixed(3), heat: this.heatOn ? heat : "off", opacity };
     if (action !== "executed") state.action = action;
-    if (this.settings.window) state.window = this.settings.window;
+    for (const name of ["window", "path", "strip"]) if (this.settings[name]) state[name] = this.settings[name];
+    if (this.player.loop) Object.assign(state, { from: this.player.loop.from.toFixed(3), to: this.player.loop.to.toFixed(3) });
     if (this.player.speed !== 1) state.speed = this.player.speed;
     return state;
   }
@@ -72,13 +86,14 @@ class Page {
   applyAddress(address) {
     const given = readAddress(address);
     if (given.heat === "off") this.heatOn = false;
-    else if (given.heat && Object.hasOwn(METHODS, given.heat)) Object.assign(this, { heatOn: true }).settings.heat = given.heat;
-    if (this.#targets().includes(given.action)) {
-      this.settings.action = given.action;
-    }
+    else if (this.recording.method(given.heat)) Object.assign(this, { heatOn: true }).settings.heat = given.heat;
+    if (this.#targets().includes(given.action)) this.settings.action = given.action;
+    if (this.colours.has(given.path ?? "")) this.settings.path = given.path ?? "";
+    this.settings.strip = this.charts.has(given.strip) ? given.strip : "";
     if (given.opacity >= 0 && given.opacity <= 100) this.settings.opacity = given.opacity;
     if (WINDOWS_S.includes(given.window)) this.settings.window = given.window;
     if (SPEEDS.includes(given.speed)) this.player.speed = given.speed;
+    this.player.setLoop(given.from ?? 0, given.to ?? this.recording.duration);
     this.applySettings();
     this.player.pause();
     this.player.seek(given.t ?? this.player.time);
@@ -87,9 +102,11 @@ class Page {
   applySettings() {
     const { heat, action, opacity, window: shown } = this.settings;
     const on = this.heatOn && this.heatAvailable;
-    this.pictures.setHeat(on ? { method: heat, action } : null);
+    this.pictures.setHeat(on ? { method: heat, action } : null, { slow: this.recording.method(heat).paused_only });
     this.camera.setOpacity(opacity);
     this.actions.showExplained(action === "executed" ? null : Number(action));
+    this.colours.set(this.settings.path);
+    this.charts.setLarge(this.settings.strip);
     byId("heat-toggle").setAttribute("aria-pressed", String(on));
     byId("method").value = heat;
     byId("target").value = action;
@@ -131,8 +148,10 @@ class Page {
     const answer = await response.json();
     this.heatAvailable = response.ok && answer.available;
     this.camera.setProblem(this.heatAvailable ? "" : answer.reason ?? answer.error);
-    for (const id of ["heat-toggle", "method", "target", "opacity", "show-checks"]) byId(id).disabled = !this.heatAvailable;
-    if (this.heatAvailable) byId("legend-scale").textContent = `\u00b1${answer.scale.toPrecision(2)}`;
+    // Where a method refuses, another one can be chosen; where there is no policy, nothing can.
+    const none = answer.available === false;
+    for (const id of ["heat-toggle", "method", "target", "opacity", "show-checks"]) byId(id).disabled = none;
+    if (this.heatAvailable) byId("legend-scale").textContent = scaleText(method, answer.scale);
     this.applySettings();
     this.show();
   }
@@ -145,6 +164,10 @@ class Page {
   #targets() {
     const { actions, actionCount } = this.recording;
     return actions.length ? ["runner-up", ...actions.map((action) => String(action.index))] : actionCount === 2 ? ["0", "1"] : [];
+  }
+
+  #enlarge(strip) {
+    this.change({ strip: this.settings.strip === strip ? "" : strip });
   }
 
   /** Explain an action, or the executed one again when it is pressed twice. */
@@ -167,8 +190,8 @@ class Page {
 function fillControls(page) {
   const { recording } = page;
   const options = (id, entries) =>
-    byId(id).append(...entries.map(([value, text]) => element("option", { text, attributes: { value } })));
-  options("method", Object.entries(METHODS));
+    byId(id).append(...entries.map(([value, text, title = ""]) => element("option", { text, attributes: { value, title } })));
+  options("method", recording.methods.map(({ name, about }) => [name, methodTitle(name), about]));
   options("target", [
     ["executed", recording.actions.length ? "the chosen action" : "the steering"],
     ...(recording.actions.length === 0 && recording.actionCount === 2 ? [["0", "steering"], ["1", "speed"]] : []),
@@ -191,6 +214,10 @@ function wire(page) {
   on("forward", "click", () => player.step(1));
   on("first", "click", () => player.seekFrame(0));
   on("last", "click", () => player.seekFrame(page.recording.count - 1));
+  on("loop-from", "click", () => player.loopFromHere());
+  on("loop-to", "click", () => player.loopToHere());
+  on("loop-end", "click", () => player.endLoop());
+  on("show-export", "click", () => page.exporting.ask());
   on("heat-toggle", "click", () => page.toggleHeat());
   on("method", "change", (event) => page.change({ heat: event.target.value }));
   on("target", "change", (event) => page.change({ action: event.target.value }));
@@ -205,54 +232,6 @@ function wire(page) {
   const table = keyTable(page);
   listenToKeys(table);
   fillHelp(table);
-}
-
-/** Run the checks on the server and show their results. */
-async function showChecks(base) {
-  byId("check-results").replaceChildren(element("dt", { text: "Checking…" }));
-  byId("checks").showModal();
-  const response = await fetch(`${base}/checks`);
-  const answer = await response.json();
-  const rows = response.ok ? answer.checks : [{ name: "No check", passed: null, text: answer.error }];
-  const word = (passed) => (passed === null ? "not done" : passed ? "passed" : "failed");
-  byId("check-results").replaceChildren(
-    ...rows.flatMap(({ name, passed, text }) => [
-      element("dt", { className: word(passed).replace(" ", "-"), text: `${name}: ${word(passed)}` }),
-      element("dd", { text }),
-    ]),
-  );
-}
-
-async function copyLink(link) {
-  if (!navigator.clipboard) {
-    // Browsers give no clipboard to pages that came over plain HTTP from another machine.
-    window.prompt("A link to this moment", link);
-    return;
-  }
-  await navigator.clipboard.writeText(link);
-  byId("copy-link").textContent = "Copied";
-  setTimeout(() => (byId("copy-link").textContent = "Copy link"), 1200);
-}
-
-/** What the log says of itself, in one line. */
-function fillFacts({ run, started_at: started, scorecard }) {
-  const facts = [
-    ["", run.track],
-    ["", run.direction],
-    ["", localTime(started)],
-    ["fps", fixed(scorecard.fps, 1)],
-    ["dropped", count(scorecard.dropped)],
-    ["best lap", scorecard.best_lap_s ? `${scorecard.best_lap_s.toFixed(2)} s` : ""],
-  ];
-  const items = facts.filter(([, value]) => value);
-  byId("facts").append(
-    ...items.map(([name, value]) => element("li", { text: name ? `${name} ` : "" }, [element("b", { text: String(value) })])),
-  );
-}
-
-function notice(text) {
-  byId("notice").textContent = text;
-  byId("notice").hidden = false;
 }
 
 async function main() {

@@ -36,13 +36,20 @@ export class Pictures {
     this.base = `/api/log/${encodeURIComponent(recording.id)}`;
     this.frames = new Store();
     this.maps = new Store();
+    this.slow = false;
+    this.playing = false;
     this.heat = null; // { method, action } while heat maps are shown.
     this.queue = [];
     this.busy = 0;
   }
 
-  setHeat(heat) {
+  /**
+   * @param heat { method, action }, or null for none.
+   * @param slow whether a map takes so long that only the frame that is paused on gets one.
+   */
+  setHeat(heat, { slow = false } = {}) {
     this.heat = heat;
+    this.slow = slow;
   }
 
   frame(index) {
@@ -55,12 +62,15 @@ export class Pictures {
 
   /** Whether all that is to be shown of a frame is there. */
   ready(index) {
-    return this.frames.kept.has(index) && (!this.heat || this.maps.kept.has(this.#mapKey(index)));
+    if (!this.frames.kept.has(index)) return false;
+    return !this.heat || (this.slow && this.playing) || this.maps.kept.has(this.#mapKey(index));
   }
 
   /** Ask for a frame and for what comes after it; what was asked for before and not begun is forgotten. */
   want(index, { playing = false, speed = 1 } = {}) {
     const { recording } = this;
+    this.playing = playing;
+    this.shown = index;
     const stride = strideAt(speed);
     const last = playing ? recording.frameAt(recording.time[index] + AHEAD_S * Math.max(1, speed)) : index + 4;
     this.queue = [];
@@ -74,7 +84,7 @@ export class Pictures {
 
   #add(index) {
     this.queue.push({ store: this.frames, key: index, index, address: this.#frameAddress(index) });
-    if (this.heat) {
+    if (this.heat && !(this.slow && (this.playing || index !== this.shown))) {
       const address = this.#mapAddress(index);
       this.queue.push({ store: this.maps, key: this.#mapKey(index), index, address });
     }

@@ -17,12 +17,41 @@ export class Player {
     this.frame = 0;
     this.playing = false;
     this.speed = 1;
+    this.loop = null; // { from, to } in seconds while a range is played again and again.
     this.clock = 0; // Seconds of the log.
     this.last = null; // Of the animation, milliseconds.
   }
 
   get time() {
     return this.recording.time[this.frame];
+  }
+
+  /** What is played: the loop, or everything. */
+  get range() {
+    return this.loop ?? { from: 0, to: this.recording.duration };
+  }
+
+  /** Play a range again and again. An end that does not lie after the beginning takes the other one away. */
+  setLoop(from, to) {
+    const { duration } = this.recording;
+    const [first, last] = [Math.max(0, from), Math.min(to, duration)];
+    this.loop = first < last && (first > 0 || last < duration) ? { from: first, to: last } : null;
+    this.show();
+  }
+
+  loopFromHere() {
+    const { to } = this.range;
+    this.setLoop(this.time, to > this.time ? to : this.recording.duration);
+  }
+
+  loopToHere() {
+    const { from } = this.range;
+    this.setLoop(from < this.time ? from : 0, this.time);
+  }
+
+  endLoop() {
+    this.loop = null;
+    this.show();
   }
 
   seekFrame(frame) {
@@ -47,7 +76,8 @@ export class Player {
 
   play() {
     if (this.playing) return;
-    if (this.frame === this.recording.count - 1) this.seekFrame(0);
+    const { from, to } = this.range;
+    if (this.frame === this.recording.count - 1 || (this.loop && (this.time < from || this.time >= to))) this.seek(from);
     this.playing = true;
     this.last = null;
     requestAnimationFrame((now) => this.#tick(now));
@@ -77,7 +107,8 @@ export class Player {
     const elapsed = this.last === null ? 0 : Math.min((now - this.last) / 1000, 0.25);
     this.last = now;
     const due = Math.min(this.clock + elapsed * this.speed, this.recording.duration);
-    this.#advance(due);
+    if (this.loop && due > this.loop.to) this.seek(this.loop.from);
+    else this.#advance(due);
     if (this.frame === this.recording.count - 1) this.pause();
     else requestAnimationFrame((next) => this.#tick(next));
   }

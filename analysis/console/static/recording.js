@@ -1,5 +1,7 @@
 // One log as typed arrays, and the way from a time to a frame.
 
+const RATE_OVER = 10; // Frames.
+
 const READERS = {
   f4: Float32Array,
   f8: Float64Array,
@@ -26,6 +28,7 @@ export class Recording {
     this.duration = this.count ? this.time[this.count - 1] : 0;
     this.actionCount = document.columns.probabilities.width;
     this.period = this.#medianPeriod();
+    this.columns.fps = this.#frameRate();
     this.laps = document.scorecard.laps.map((lap) => ({ ...lap, end_s: lap.start_s + lap.time_s }));
   }
 
@@ -65,8 +68,23 @@ export class Recording {
     return this.laps.find((lap) => lap.start_s <= seconds && seconds < lap.end_s);
   }
 
+  /** A heat map method of the server by its name, or undefined. */
+  method(name) {
+    return this.methods.find((method) => method.name === name);
+  }
+
   has(column) {
     return this.columns[column].some((value) => Number.isFinite(value));
+  }
+
+  /** Frames a second, over the last few frames up to each one. */
+  #frameRate() {
+    const rates = new Float32Array(this.count).fill(NaN);
+    for (let i = 1; i < this.count; i += 1) {
+      const first = Math.max(0, i - RATE_OVER);
+      rates[i] = (i - first) / (this.time[i] - this.time[first] || Infinity);
+    }
+    return rates;
   }
 
   #medianPeriod() {

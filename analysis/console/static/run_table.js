@@ -3,16 +3,15 @@
 import { byId } from "./dom.js";
 import { count } from "./format.js";
 
-const MOST = 2; // Runs that can be compared.
-
 export class RunTable {
   /**
    * @param table the table; its lines may still be empty.
-   * @param choose called with the chosen lines whenever they change.
+   * @param choose called with the chosen lines and with the shown ones whenever either changes.
    */
   constructor(table, choose) {
     this.body = table.tBodies[0];
     this.rows = [...this.body.rows];
+    this.choose = choose;
     this.known = new Map();
     this.sorted = { key: "", falling: false };
     for (const button of table.querySelectorAll(".sort")) {
@@ -20,12 +19,7 @@ export class RunTable {
     }
     byId("filter").addEventListener("input", () => this.filter());
     this.body.addEventListener("change", (event) => {
-      if (!event.target.matches(".chosen")) return;
-      const chosen = this.chosen();
-      for (const row of chosen.filter((each) => !each.contains(event.target)).slice(MOST - 1)) {
-        row.querySelector(".chosen").checked = false;
-      }
-      choose(this.chosen());
+      if (event.target.matches(".chosen")) this.#tell();
     });
     this.filter();
   }
@@ -34,9 +28,21 @@ export class RunTable {
     return this.rows.filter((row) => row.querySelector(".chosen").checked);
   }
 
+  shown() {
+    return this.rows.filter((row) => !row.hidden);
+  }
+
   /** Take over what a line is sorted by, once it is known. */
   know(row, keys) {
     this.known.set(row, keys);
+    this.#order();
+    this.filter();
+  }
+
+  /** Take in a line that was not there when the page was made. */
+  add(row) {
+    this.rows.unshift(row);
+    this.body.prepend(row);
     this.#order();
     this.filter();
   }
@@ -50,14 +56,19 @@ export class RunTable {
   /** Show the lines that hold every word that was typed. */
   filter() {
     const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
     for (const row of this.rows) {
       const text = row.textContent.toLowerCase();
       row.hidden = !words.every((word) => text.includes(word));
-      shown += !row.hidden;
     }
-    const all = this.rows.length;
+    const [all, shown] = [this.rows.length, this.shown().length];
+    byId("none").hidden = all > 0;
+    byId("runs").hidden = all === 0;
     byId("shown-count").textContent = words.length ? `${count(shown)} of ${count(all)} runs` : `${count(all)} run${all === 1 ? "" : "s"}`;
+    this.#tell();
+  }
+
+  #tell() {
+    this.choose(this.chosen(), this.shown());
   }
 
   #sortBy(key) {

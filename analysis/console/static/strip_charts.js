@@ -14,11 +14,15 @@ function stripsOf(recording) {
   const widest = Math.max(Math.abs(left), Math.abs(right));
   const fastest = Math.max(recording.limits.speed_mps[1], highest(recording.columns.true_speed_mps, 1));
   const slowest = highest(recording.columns.latency_ms, 0.995);
+  const mostEntropy = Math.log(Math.max(2, recording.actions.length || 2));
+  const fastestRate = highest(recording.columns.fps, 0.995) || 30;
   const strips = [
     { name: "Steering", unit: "°", column: "steering_deg", low: -widest * 1.1, high: widest * 1.1, lines: [-widest, 0, widest], held: true },
     { name: "Speed", unit: "m/s", column: "speed_mps", second: "true_speed_mps", low: 0, high: fastest * 1.1, lines: valueLines(fastest), held: true },
     { name: "Confidence", unit: "", column: "confidence", low: 0, high: 1, lines: [0, 0.5, 1] },
+    { name: "Entropy", unit: "", column: "entropy_nats", low: 0, high: mostEntropy * 1.05, lines: valueLines(mostEntropy) },
     { name: "Latency", unit: "ms", column: "latency_ms", low: 0, high: slowest * 1.25, lines: valueLines(slowest * 1.2) },
+    { name: "Rate", unit: "fps", column: "fps", low: 0, high: fastestRate * 1.15, lines: valueLines(fastestRate) },
   ];
   return strips.filter((strip) => recording.has(strip.column));
 }
@@ -33,12 +37,30 @@ export class StripCharts {
   /**
    * @param recording the log.
    * @param seek called with a time that a person points at.
+   * @param enlarge called with a strip's column when a person presses its name.
    */
-  constructor(recording, seek) {
+  constructor(recording, seek, enlarge = () => {}) {
     this.recording = recording;
+    this.enlarge = enlarge;
     this.span = { from: 0, to: Math.max(recording.duration, 1e-3) };
     this.strips = stripsOf(recording).map((strip) => this.#build(strip, seek));
     byId("charts").append(...this.strips.map((strip) => strip.root));
+  }
+
+  has(column) {
+    return this.strips.some((strip) => strip.column === column);
+  }
+
+  /** Give one strip most of the room, or the same to all. */
+  setLarge(column) {
+    for (const strip of this.strips) {
+      const large = strip.column === column;
+      strip.root.classList.toggle("large", large);
+      strip.label.setAttribute("aria-pressed", String(large));
+    }
+    byId("charts").style.gridTemplateRows = this.strips
+      .map((strip) => (strip.column === column ? "minmax(0, 5fr)" : "minmax(0, 1fr)"))
+      .join(" ");
   }
 
   /** Show a span of time, in seconds. */
@@ -70,13 +92,13 @@ export class StripCharts {
 
   #text(strip, column, frame) {
     const value = this.recording.columns[column][frame];
-    const digits = { "°": 1, ms: 1 }[strip.unit] ?? 2;
+    const digits = { "°": 1, ms: 1, fps: 1 }[strip.unit] ?? 2;
     const text = strip.low < 0 ? signed(value, digits) : fixed(value, digits);
     return strip.unit === "°" ? `${text}°` : `${text} ${strip.unit}`.trim();
   }
 
   #secondText(strip, frame) {
-    return this.recording.has(strip.second) ? `\u00b7 drives ${fixed(this.recording.columns[strip.second][frame], 2)}` : "";
+    return this.recording.has(strip.second) ? `drives ${fixed(this.recording.columns[strip.second][frame], 2)}` : "";
   }
 
   #build(strip, seek) {
@@ -87,11 +109,13 @@ export class StripCharts {
     const hover = element("div", { className: "hover", attributes: { hidden: "" } });
     const hoverValue = element("div", { className: "hover-value", attributes: { hidden: "" } });
     const plot = element("div", { className: "chart-plot" }, [canvas, hover, cursor, hoverValue]);
-    const label = element("div", { className: "chart-label" }, [
-      element("span", { className: "name", text: `${strip.name} ` }, [secondValue]),
+    const label = element("button", { className: "chart-label", attributes: { title: `${strip.name}: larger, or as the others` } }, [
+      element("span", { className: "name", text: `${strip.name} ` }),
       value,
+      secondValue,
     ]);
-    const built = { ...strip, root: element("div", { className: "chart" }, [label, plot]), plot, cursor, value, secondValue };
+    label.addEventListener("click", () => this.enlarge(strip.column));
+    const built = { ...strip, label, root: element("div", { className: "chart" }, [label, plot]), plot, cursor, value, secondValue };
     built.redraw = sharpCanvas(canvas, (context, width, height) => {
       context.save();
       this.#draw(strip, context, width - GUTTER, height);

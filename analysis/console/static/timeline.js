@@ -16,14 +16,16 @@ export class Timeline {
     this.frame = 0;
     this.bookmarks = [];
     this.span = null;
+    this.loop = null;
     this.canvas.setAttribute("aria-valuemax", recording.duration.toFixed(3));
     this.redraw = sharpCanvas(this.canvas, (context, width, height) => this.#draw(context, width, height));
     onDrag(this.canvas, (x) => seek(this.#timeAt(x)));
   }
 
-  show(frame, span) {
+  show(frame, span, loop) {
     this.frame = frame;
     this.span = span;
+    this.loop = loop;
     const seconds = this.recording.time[frame];
     this.canvas.setAttribute("aria-valuenow", seconds.toFixed(3));
     this.canvas.setAttribute("aria-valuetext", clock(seconds));
@@ -46,6 +48,7 @@ export class Timeline {
     this.#drawSpan(context, width, height - 18);
     this.#drawLaps(context, width, height - 18);
     this.#drawEvents(context, width, height - 18);
+    this.#drawLoop(context, width, height - 18);
     this.#drawTicks(context, width, rail);
     this.#drawMoment(context, width, height - 18);
   }
@@ -74,6 +77,22 @@ export class Timeline {
       const label = `Lap ${lap.number}  ${lap.time_s.toFixed(2)} s`;
       context.fillStyle = colour("muted");
       if (context.measureText(label).width < to - from - 12) context.fillText(label, from + 6, height - 7);
+    }
+  }
+
+  /** What is not played is dimmed, and the loop stands between brackets. */
+  #drawLoop(context, width, height) {
+    if (!this.loop) return;
+    const [from, to] = [this.#x(this.loop.from, width), this.#x(this.loop.to, width)];
+    context.fillStyle = colour("ground");
+    context.globalAlpha = 0.65;
+    context.fillRect(EDGE, 0, from - EDGE, height);
+    context.fillRect(to, 0, width - EDGE - to, height);
+    context.globalAlpha = 1;
+    context.fillStyle = colour("accent");
+    for (const [x, inward] of [[from, 1], [to, -1]]) {
+      context.fillRect(x - 1, 0, 2, height);
+      for (const y of [0, height - 2]) context.fillRect(Math.min(x, x + 7 * inward), y, 7, 2);
     }
   }
 

@@ -11,13 +11,15 @@ export class TrackMap {
   /**
    * @param recording the log.
    * @param seek called with the time at which the path was near to where a person points.
+   * @param colours what the path is coloured by, see path_colours.js.
    */
-  constructor(recording, seek) {
+  constructor(recording, seek, colours) {
     this.recording = recording;
+    this.colours = colours;
     this.canvas = byId("map");
     this.frame = 0;
     if (!recording.has("x_m")) return;
-    this.canvas.hidden = false;
+    byId("map-box").hidden = false;
     this.borders = recording.track ? [recording.track.left_m, recording.track.right_m].map(unpack) : [];
     this.bounds = this.#bounds();
     this.redraw = sharpCanvas(this.canvas, (context, width, height) => this.#draw(context, width, height));
@@ -59,8 +61,10 @@ export class TrackMap {
     const project = this.#projection(width, height);
     this.project = project;
     context.drawImage(this.#still(project, width, height), 0, 0, width, height);
-    const trail = this.recording.frameAt(this.recording.time[this.frame] - TRAIL_S);
-    this.#drawPath(context, project, trail, this.frame, colour("accent"), 3);
+    if (!this.colours.signal) {
+      const trail = this.recording.frameAt(this.recording.time[this.frame] - TRAIL_S);
+      this.#drawPath(context, project, trail, this.frame, colour("accent"), 3);
+    }
     this.#drawCar(context, project);
   }
 
@@ -68,7 +72,7 @@ export class TrackMap {
   #still(project, width, height) {
     const theme = colour("path");
     const ratio = window.devicePixelRatio || 1;
-    const key = [width, height, ratio, theme].join();
+    const key = [width, height, ratio, theme, this.colours.key].join();
     if (this.stillKey !== key) {
       this.stillKey = key;
       this.still = document.createElement("canvas");
@@ -78,7 +82,8 @@ export class TrackMap {
       context.scale(ratio, ratio);
       context.lineJoin = "round";
       this.#drawTrack(context, project);
-      this.#drawPath(context, project, 0, this.recording.count - 1, theme, 1);
+      if (this.colours.signal) this.#drawColouredPath(context, project);
+      else this.#drawPath(context, project, 0, this.recording.count - 1, theme, 1);
     }
     return this.still;
   }
@@ -121,9 +126,8 @@ export class TrackMap {
         pen = false;
         continue;
       }
-      const leap = pen && Math.hypot(xs[i] - xs[i - 1], ys[i] - ys[i - 1]) > TELEPORT_M;
       const [x, y] = project(xs[i], ys[i]);
-      if (pen && !leap) context.lineTo(x, y);
+      if (pen && !this.#leaps(i)) context.lineTo(x, y);
       else context.moveTo(x, y);
       pen = true;
     }
@@ -131,6 +135,30 @@ export class TrackMap {
     context.lineWidth = lineWidth;
     context.lineCap = "round";
     context.stroke();
+  }
+
+  /** One stroke for each colour, and not one for each frame. */
+  #drawColouredPath(context, project) {
+    const { x_m: xs, y_m: ys } = this.recording.columns;
+    const strokes = this.colours.table.map(() => new Path2D());
+    for (let i = 1; i < this.recording.count; i += 1) {
+      const step = this.colours.step(i);
+      if (step < 0 || !Number.isFinite(xs[i]) || !Number.isFinite(xs[i - 1]) || this.#leaps(i)) continue;
+      strokes[step].moveTo(...project(xs[i - 1], ys[i - 1]));
+      strokes[step].lineTo(...project(xs[i], ys[i]));
+    }
+    context.lineWidth = 3;
+    context.lineCap = "round";
+    strokes.forEach((stroke, i) => {
+      context.strokeStyle = this.colours.table[i];
+      context.stroke(stroke);
+    });
+  }
+
+  /** Whether the car was carried to where it is: a line there would say that it drove. */
+  #leaps(frame) {
+    const { x_m: xs, y_m: ys } = this.recording.columns;
+    return Math.hypot(xs[frame] - xs[frame - 1], ys[frame] - ys[frame - 1]) > TELEPORT_M;
   }
 
   #drawCar(context, project) {

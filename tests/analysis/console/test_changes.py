@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,29 @@ def test_a_deleted_log_goes_to_the_bin_and_comes_back_whole(client: FlaskClient,
     assert change(client, f"/api/bin/{key}/restore").get_json()["name"] == log
     assert client.get(f"/api/log/{log}/frame/1.jpg").data == before
     assert change(client, f"/api/bin/{key}/restore").status_code == 422
+
+
+def test_the_bin_lists_what_was_thrown_away_the_last_first_and_nothing_else(
+    client: FlaskClient, logs: Path
+) -> None:
+    assert client.get("/api/bin").get_json() == {"logs": []}
+    write_synthetic_log(logs, frames=5, name="other")
+    names = [log["name"] for log in client.get("/api/logs").get_json()["logs"]]
+    keys = [change(client, f"/api/log/{name}/delete").get_json()["key"] for name in names]
+    for age, key in enumerate(keys):
+        os.utime(logs / ".bin" / key, (1000.0 - age, 1000.0 - age))
+    (logs / ".bin" / "notes").mkdir()
+    (logs / ".bin" / ("a" * 16)).mkdir()
+    again = create_app(ConsoleConfig(logs=logs)).test_client()
+
+    listed = again.get("/api/bin").get_json()["logs"]
+    change(again, f"/api/bin/{keys[0]}/restore")
+
+    assert listed == [
+        {"key": key, "name": name, "since_s": 1000.0 - age}
+        for age, (key, name) in enumerate(zip(keys, names, strict=True))
+    ]
+    assert [one["key"] for one in again.get("/api/bin").get_json()["logs"]] == keys[1:]
 
 
 def test_a_log_does_not_come_back_over_another_one(client: FlaskClient, logs: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,22 @@ def test_a_run_goes_to_the_bin_and_is_put_back(list_page: Page) -> None:
     list_page.locator("#undo-button").click()
 
     expect(list_page.locator("tr[data-log^='restless']")).to_have_count(1)
+
+
+def test_a_run_is_put_back_from_the_bin_after_the_page_was_left(list_page: Page) -> None:
+    row = list_page.locator("tr[data-log^='restless']")
+    row.locator(".delete").click()
+    expect(row).to_have_count(0)
+    list_page.reload()
+    list_page.locator("#show-bin").click()
+    expect(list_page.locator("#binned .name")).to_contain_text(["restless"])
+
+    list_page.get_by_role("button", name=re.compile("Put restless.* back")).click()
+
+    expect(list_page.locator("#bin-empty")).to_be_visible()
+    expect(row.locator("[data-field='weave_cm']")).to_contain_text("cm")
+    list_page.locator("#bin-close").click()
+    expect(list_page.locator("#bin")).to_be_hidden()
 
 
 def test_nothing_runs_over_the_edge_at_a_pit_walls_or_a_tablets_size(list_page: Page) -> None:

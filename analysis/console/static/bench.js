@@ -1,0 +1,204 @@
+// The robustness bench: disturb a frame by hand, see at once what the policy decides instead.
+
+import { byId, element, onDrag } from "./dom.js";
+import { clock, count, degrees, fixed, signed } from "./format.js";
+import { bitmapOf, unpackParcel } from "./parcel.js";
+import { paint } from "./pane.js";
+import { Recording } from "./recording.js";
+
+const SLIDERS = ["brightness", "contrast", "blur", "noise", "lamp-size", "lamp-strength"];
+const [WIDTH, HEIGHT] = [160, 120];
+const WRITE_MS = 200;
+
+class Bench {
+  constructor(recording, policies) {
+    this.recording = recording;
+    this.base = `/api/log/${encodeURIComponent(recording.id)}`;
+    this.lamp = null; // { x, y } in pixels of the picture while there is one.
+    this.wanted = false;
+    this.busy = false;
+    byId("frame").max = String(recording.count - 1);
+    const options = [["", "as driven"], ...policies.map(({ id, name }) => [id, name])];
+    byId("policy").append(...options.map(([value, text]) => element("option", { text, attributes: { value } })));
+    this.#wire();
+    this.#readAddress();
+    this.#refresh();
+  }
+
+  #wire() {
+    for (const id of [...SLIDERS, "frame"]) byId(id).addEventListener("input", () => this.#refresh());
+    byId("policy").addEventListener("change", () => this.#refresh());
+    byId("back").addEventListener("click", () => this.#step(-1));
+    byId("forward").addEventListener("click", () => this.#step(1));
+    byId("lamp").addEventListener("click", () => this.#setLamp(this.lamp ? null : { x: 118, y: 34 }));
+    byId("reset").addEventListener("click", () => this.#reset());
+    byId("sweep").addEventListener("click", () => this.#sweep());
+    // Anywhere on the picture will do: a finger need not hit the handle.
+    onDrag(byId("stage"), (x, event) => {
+      if (!this.lamp) return;
+      const box = byId("stage").getBoundingClientRect();
+      this.#setLamp({ x: ((event.clientX - box.left) / box.width) * WIDTH, y: ((event.clientY - box.top) / box.height) * HEIGHT });
+    });
+    document.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
+    const moves = { ArrowLeft: [-2, 0], ArrowRight: [2, 0], ArrowUp: [0, -2], ArrowDown: [0, 2] };
+    if (this.lamp && Object.hasOwn(moves, event.key) && !event.target.matches("input")) {
+      const [dx, dy] = moves[event.key];
+      event.preventDefault();
+      this.#setLamp({ x: this.lamp.x + dx, y: this.lamp.y + dy });
+    }
+    if (event.key === ",") this.#step(-1);
+    if (event.key === ".") this.#step(1);
+  }
+
+  #step(frames) {
+    byId("frame").value = String(Number(byId("frame").value) + frames);
+    this.#refresh();
+  }
+
+  #setLamp(place) {
+    this.lamp = place && { x: Math.min(WIDTH, Math.max(0, place.x)), y: Math.min(HEIGHT, Math.max(0, place.y)) };
+    this.#refresh();
+  }
+
+  #reset() {
+    for (const id of SLIDERS) byId(id).value = byId(id).dataset.start;
+    this.#setLamp(null);
+  }
+
+  /** What is done to the picture, as the server is asked and as the address keeps it. */
+  #query() {
+    const query = new URLSearchParams();
+    for (const id of SLIDERS.slice(0, 4)) if (byId(id).value !== byId(id).dataset.start) query.set(id, byId(id).value);
+    if (this.lamp) {
+      query.set("lamp", [this.lamp.x.toFixed(1), this.lamp.y.toFixed(1), byId("lamp-size").value, byId("lamp-strength").value].join());
+    }
+    if (byId("policy").value) query.set("policy", byId("policy").value);
+    return query;
+  }
+
+  #readAddress() {
+    const given = new URLSearchParams(location.hash.slice(1));
+    const t = Number(given.get("t"));
+    byId("frame").value = String(this.recording.nearest(Number.isFinite(t) ? t : 0));
+    for (const id of SLIDERS.slice(0, 4)) if (given.has(id)) byId(id).value = given.get(id);
+    if (given.has("policy")) byId("policy").value = given.get("policy");
+    const lamp = (given.get("lamp") ?? "").split(",").map(Number);
+    if (lamp.length !== 4 || !lamp.every(Number.isFinite)) return;
+    this.lamp = { x: lamp[0], y: lamp[1] };
+    byId("lamp-size").value = String(lamp[2]);
+    byId("lamp-strength").value = String(lamp[3]);
+  }
+
+  /** Show the settings at once and ask for the answer; while one is on its way, only the latest is asked next. */
+  async #refresh() {
+    this.#showSettings();
+    this.wanted = true;
+    if (this.busy) return;
+    this.busy = true;
+    while (this.wanted) {
+      this.wanted = false;
+      await this.#ask();
+    }
+    this.busy = false;
+  }
+
+  async #ask() {
+    const query = this.#query();
+    query.set("v", this.recording.version);
+    const response = await fetch(`${this.base}/disturbed/${byId("frame").value}?${query}`);
+    if (!response.ok) return this.#refuse((await response.json()).error);
+    const { head, parts } = await unpackParcel(response);
+    paint(byId("picture"), await bitmapOf(parts[0]));
+    byId("notice").hidden = true;
+    this.#showAnswer(head);
+  }
+
+  #showSettings() {
+    for (const id of SLIDERS) {
+      const output = byId(`${id}-value`);
+      const digits = { brightness: 2, contrast: 2, blur: 1, "lamp-strength": 2 }[id] ?? 0;
+      const text = id === "brightness" ? signed(Number(byId(id).value), digits) : fixed(Number(byId(id).value), digits);
+      output.textContent = `${text} ${output.dataset.unit}`.trim();
+    }
+    const frame = Number(byId("frame").value);
+    byId("at").textContent = `${clock(this.recording.time[frame], 2)} · ${count(frame + 1)}`;
+    byId("to-log").hash = `t=${this.recording.time[frame].toFixed(3)}`;
+    byId("lamp").setAttribute("aria-pressed", String(this.lamp !== null));
+    const handle = byId("lamp-handle");
+    handle.hidden = this.lamp === null;
+    if (this.lamp) handle.style.left = `${(this.lamp.x / WIDTH) * 100}%`;
+    if (this.lamp) handle.style.top = `${(this.lamp.y / HEIGHT) * 100}%`;
+    clearTimeout(this.writing);
+    const state = new URLSearchParams([["t", this.recording.time[frame].toFixed(3)], ...this.#query()]);
+    this.writing = setTimeout(() => history.replaceState(null, "", `${location.pathname}#${state}`), WRITE_MS);
+  }
+
+  #showAnswer({ before, after, changed, actions }) {
+    const words = ({ steering_deg, speed_mps }) => `${signed(steering_deg, 1)}° at ${fixed(speed_mps, 2)} m/s`;
+    byId("before").textContent = words(before);
+    byId("after").textContent = words(after);
+    byId("verdict").classList.toggle("changed", changed);
+    byId("changed").textContent = changed ? "It decides otherwise" : "It decides the same";
+    byId("bars").replaceChildren(...actions.map((action) => this.#bar(action, before, after)));
+  }
+
+  #bar({ index, steering_deg }, before, after) {
+    const well = element("div", { className: "well" }, ["was", "is"].map((className) => element("span", { className })));
+    [before, after].forEach(({ outputs }, i) => (well.children[i].style.transform = `scaleY(${outputs[index] ?? 0})`));
+    const angle = element("span", { className: "angle", text: `${degrees(steering_deg)}°` });
+    const title = `${fixed(before.outputs[index] * 100, 1)} % before, ${fixed(after.outputs[index] * 100, 1)} % after`;
+    return element("div", { className: after.action === index ? "best" : "", attributes: { title } }, [well, angle]);
+  }
+
+  async #sweep() {
+    const query = this.#query();
+    query.set("kind", byId("kind").value);
+    byId("sweep").disabled = true;
+    byId("sweep-said").textContent = "Asking…";
+    const response = await fetch(`${this.base}/sweep?${query}`);
+    const answer = await response.json();
+    byId("sweep").disabled = false;
+    if (!response.ok) return (byId("sweep-said").textContent = answer.error);
+    const tipping = answer.median_tipping;
+    byId("sweep-said").textContent =
+      tipping === null ? "Fewer than half of the frames change." : `Half of the frames change by ${fixed(tipping, 2)} ${answer.unit}.`;
+    byId("columns").replaceChildren(
+      ...answer.strengths.map((strength, i) => {
+        const level = element("span", { className: "level" });
+        level.style.transform = `scaleY(${answer.changed_share[i]})`;
+        return element("div", {}, [
+          element("b", { text: `${fixed(answer.changed_share[i] * 100, 0)} %` }),
+          element("span", { className: "well" }, [level]),
+          element("span", { text: `${strength} ${answer.unit}` }),
+        ]);
+      }),
+    );
+  }
+
+  #refuse(reason) {
+    byId("notice").textContent = reason;
+    byId("notice").hidden = false;
+  }
+}
+
+async function main() {
+  if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+  try {
+    const [recording, shelf] = await Promise.all([
+      Recording.fetch(document.body.dataset.log),
+      fetch("/api/policies").then((response) => response.json()),
+    ]);
+    byId("bench").setAttribute("aria-busy", "false");
+    if (recording.count === 0) throw new Error("This log holds no frames.");
+    new Bench(recording, shelf.policies);
+  } catch (error) {
+    byId("notice").textContent = error.message;
+    byId("notice").hidden = false;
+  }
+}
+
+main();

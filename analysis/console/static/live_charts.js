@@ -1,0 +1,111 @@
+// The last seconds of a few signals, scrolling; and the car on its track.
+
+import { byId, colour, element, sharpCanvas } from "./dom.js";
+import { unpack } from "./recording.js";
+
+const SPAN_MS = 20_000;
+const MARGIN = 14;
+
+class Strip {
+  constructor({ name, low, high }) {
+    this.points = [];
+    [this.low, this.high] = [low, high];
+    const canvas = element("canvas");
+    this.root = element("div", {}, [element("span", { className: "name", text: name }), canvas]);
+    this.redraw = sharpCanvas(canvas, (context, width, height) => this.#draw(context, width, height));
+  }
+
+  add(at, value) {
+    this.points.push([at, value]);
+    while (this.points[0][0] < at - SPAN_MS) this.points.shift();
+    if (Number.isFinite(value)) [this.low, this.high] = [Math.min(this.low, value), Math.max(this.high, value)];
+    this.redraw();
+  }
+
+  #draw(context, width, height) {
+    const now = this.points.at(-1)?.[0] ?? 0;
+    const y = (value) => height - 4 - ((value - this.low) / (this.high - this.low)) * (height - 8);
+    context.fillStyle = colour("line");
+    if (this.low < 0) context.fillRect(0, y(0), width, 1);
+    for (let s = 5000; s < SPAN_MS; s += 5000) context.fillRect(width - (s / SPAN_MS) * width, 0, 1, height);
+    context.beginPath();
+    let pen = false;
+    for (const [at, value] of this.points) {
+      const x = width - ((now - at) / SPAN_MS) * width;
+      if (!Number.isFinite(value)) pen = false;
+      else if (pen) context.lineTo(x, y(value));
+      else context.moveTo(x, y(value));
+      pen = Number.isFinite(value);
+    }
+    context.strokeStyle = colour("signal");
+    context.lineWidth = 1.6;
+    context.stroke();
+  }
+}
+
+export class LiveCharts {
+  constructor() {
+    this.strips = {
+      steering: new Strip({ name: "Steering °", low: -20, high: 20 }),
+      speed: new Strip({ name: "Speed m/s", low: 0, high: 1.5 }),
+      confidence: new Strip({ name: "Confidence", low: 0, high: 1 }),
+      latency: new Strip({ name: "Camera to PWM ms", low: 0, high: 20 }),
+      behind: new Strip({ name: "Behind ms", low: 0, high: 60 }),
+    };
+    byId("charts").append(...Object.values(this.strips).map((strip) => strip.root));
+  }
+
+  add(at, values) {
+    for (const [name, value] of Object.entries(values)) this.strips[name].add(at, value ?? NaN);
+  }
+}
+
+export class LiveTrack {
+  constructor() {
+    this.borders = [];
+    this.trail = [];
+    this.redraw = sharpCanvas(byId("track"), (context, width, height) => this.#draw(context, width, height));
+  }
+
+  setTrack(track) {
+    this.borders = track ? [track.left_m, track.right_m].map(unpack) : [];
+    byId("place").hidden = this.borders.length === 0;
+    this.trail = [];
+  }
+
+  add(pose) {
+    if (!pose) return;
+    this.trail.push([pose.x_m, pose.y_m]);
+    if (this.trail.length > 90) this.trail.shift();
+    this.redraw();
+  }
+
+  #draw(context, width, height) {
+    if (this.borders.length === 0) return;
+    const box = { left: Infinity, right: -Infinity, low: Infinity, high: -Infinity };
+    for (const border of this.borders) {
+      for (let i = 0; i < border.length; i += 2) {
+        [box.left, box.right] = [Math.min(box.left, border[i]), Math.max(box.right, border[i])];
+        [box.low, box.high] = [Math.min(box.low, border[i + 1]), Math.max(box.high, border[i + 1])];
+      }
+    }
+    const scale = Math.min((width - 2 * MARGIN) / (box.right - box.left), (height - 2 * MARGIN) / (box.high - box.low));
+    const at = (x, y) => [width / 2 + scale * (x - (box.left + box.right) / 2), height / 2 - scale * (y - (box.low + box.high) / 2)];
+    context.strokeStyle = colour("track");
+    for (const border of this.borders) {
+      context.beginPath();
+      for (let i = 0; i < border.length; i += 2) context.lineTo(...at(border[i], border[i + 1]));
+      context.closePath();
+      context.stroke();
+    }
+    context.strokeStyle = context.fillStyle = colour("accent");
+    context.lineWidth = 3;
+    context.beginPath();
+    for (const [x, y] of this.trail) context.lineTo(...at(x, y));
+    context.stroke();
+    if (this.trail.length === 0) return;
+    context.beginPath();
+    context.arc(...at(...this.trail.at(-1)), 6, 0, 2 * Math.PI);
+    context.fill();
+  }
+}

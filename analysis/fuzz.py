@@ -1,0 +1,189 @@
+"""`sim2race bench fuzz`: damaged and hostile files by the thousand, opened as the console opens them.
+
+A case is at fault when what opens it dies, raises anything but a refusal in one line, takes more than two
+seconds of processor time, needs more memory than a whole log of an hour does, or leaves a file outside of the
+store. Cases follow from a seed and a number; a fault names both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+SLOW_S = 2.0
+"""Processor time that a case may take."""
+HANG_S = 60.0
+"""Time on the clock after which a process is taken for hung: a busy machine may stretch two seconds."""
+GROWTH_MIB = 400.0
+"""Memory that a case may add to what the process has when it is ready."""
+
+
+@dataclass
+class FuzzReport:
+    """What came of a run."""
+
+    results: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(kind, "opened" or "refused" or "fault") to the number of cases."""
+    faults: list[dict[str, Any]] = field(default_factory=list)
+    """The cases at fault, with what was wrong."""
+    slowest_s: float = 0.0
+    """Longest processor time of a case."""
+    peak_mib: float = 0.0
+    """Largest memory of any process."""
+
+
+def run_fuzz(
+    console: Console, *, policy: Path, files: int, seed: int, first: int = 0, report: Path | None = None
+) -> int:
+    """Run cases, print a table, and return 1 if there was a fault.
+
+    Args:
+        console: where to print.
+        policy: a `policy.onnx` to damage and to lie beside logs.
+        files: number of cases.
+        seed: of all of them.
+        first: number of the first case.
+        report: where to write the faults as JSON.
+    """
+    found = fuzz(policy, range(first, first + files), seed, console=console)
+    table = Table("Kind", "Opened", "Refused", "Faults", title=f"{files} files, seed {seed}")
+    for kind in sorted({kind for kind, _ in found.results}):
+        counts = [found.results[kind, result] for result in ("opened", "refused", "fault")]
+        table.add_row(kind, *(str(count) for count in counts))
+    console.print(table)
+    console.print(
+        f"Slowest case {found.slowest_s:.2f} s of CPU; memory at the peak {found.peak_mib:.0f} MiB."
+    )
+    for fault in found.faults[:20]:
+        console.print(f"Fault in case {fault['number']} ({fault['kind']}, {fault['how']}):", style="bold")
+        console.print(str(fault["text"])[-1500:], markup=False, highlight=False)
+    if report is not None:
+        report.write_text(json.dumps(found.faults, indent=2) + "\n")
+    return 1 if found.faults else 0
+
+
+def fuzz(policy: Path, numbers: range, seed: int, *, console: Console | None = None) -> FuzzReport:
+    """Run cases in a process that is watched, and started anew when it dies or hangs."""
+    found = FuzzReport()
+    with (
+        tempfile.TemporaryDirectory(prefix="sim2race-fuzz-") as folder,
+        Progress(console=console or Console(quiet=True), transient=True) as progress,
+    ):
+        task = progress.add_task("Opening", total=len(numbers))
+        opener: _Opener | None = None
+        for number in numbers:
+            opener = opener or _Opener(Path(folder), policy, seed)
+            outcome = opener.open(number)
+            _judge(outcome, opener, found)
+            if opener.must_end:
+                opener.end()
+                opener = None
+            progress.advance(task)
+        if opener is not None:
+            opener.end()
+    return found
+
+
+def _judge(outcome: dict[str, Any], opener: _Opener, found: FuzzReport) -> None:
+    """Count an outcome, and find what it has done beside its own account of it."""
+    cpu_s, peak_mib = float(outcome.get("cpu_s", 0.0)), float(outcome.get("peak_mib", 0.0))
+    found.slowest_s, found.peak_mib = max(found.slowest_s, cpu_s), max(found.peak_mib, peak_mib)
+    if outcome["result"] != "fault":
+        problem = ""
+        if cpu_s > SLOW_S:
+            problem = f"It took {cpu_s:.1f} s of processor time."
+        elif peak_mib > opener.ready_mib + GROWTH_MIB:
+            problem = f"Memory grew to {peak_mib:.0f} MiB."
+            opener.must_end = True  # The peak would be blamed on those that come after.
+        elif strangers := opener.strangers():
+            problem = f"It left files where none should be: {', '.join(strangers)[:500]}."
+            opener.must_end = True
+        if problem:
+            outcome = {**outcome, "result": "fault", "text": problem}
+    found.results[outcome["kind"], outcome["result"]] += 1
+    if outcome["result"] == "fault":
+        found.faults.append(outcome)
+
+
+class _Opener:
+    """The process that opens cases, in a folder of its own.
+
+    Args:
+        folder: for all processes.
+        policy: see `run_fuzz`.
+        seed: see `run_fuzz`.
+    """
+
+    def __init__(self, folder: Path, policy: Path, seed: int) -> None:
+        self._home = Path(tempfile.mkdtemp(dir=folder))
+        self._temporary = self._home / "tmp"
+        self._temporary.mkdir()
+        command = [sys.executable, "-m", "analysis.fuzz_open", str(self._home), str(policy), str(seed)]
+        environment = {**os.environ, "TMPDIR": str(self._temporary)}
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self._answers: queue.Queue[str] = queue.Queue()
+        self._complaints: list[str] = []
+        for stream, keep in (
+            (self._process.stdout, self._answers.put),
+            (self._process.stderr, self._complain),
+        ):
+            assert stream is not None
+            threading.Thread(target=lambda s=stream, k=keep: [k(line) for line in s], daemon=True).start()
+        self.ready_mib = float(json.loads(self._answers.get(timeout=300.0))["ready"])
+        """Memory that the process has before its first case."""
+        self._known: set[Path] = set(self._outside())
+        self.must_end = False
+        """Whether another process must go on."""
+
+    def open(self, number: int) -> dict[str, Any]:
+        """Have one case opened; a death or a hang is a fault."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{number}\n")
+            self._process.stdin.flush()
+            answer: dict[str, Any] = json.loads(self._answers.get(timeout=HANG_S))
+            return answer
+        except (queue.Empty, BrokenPipeError, ValueError):
+            self.must_end = True
+            died = self._process.poll()
+            said = "".join(self._complaints[-5:])
+            text = f"It hung for {HANG_S:.0f} s." if died is None else f"The process died with {died}. {said}"
+            return {"number": number, "kind": "?", "how": "?", "result": "fault", "text": text}
+
+    def strangers(self) -> list[str]:
+        """Return files outside of the store: beside it, and in the folder for temporary files."""
+        return [str(path) for path in self._outside() if path not in self._known]
+
+    def _outside(self) -> list[Path]:
+        store = self._home / "outer"
+        beside = [path for path in store.iterdir() if path.name != "store"]
+        return [*self._home.iterdir(), *beside, *self._temporary.iterdir()]
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _complain(self, line: str) -> None:
+        self._complaints.append(line[:500])
+        del self._complaints[:-50]
