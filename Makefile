@@ -1,5 +1,7 @@
 # make demo   the whole loop: train, export, drive, log, replay
-# make test   what CI runs: lint, types, tests
+# make test   what CI runs: lint, types, tests, the ROS 2 workspace with colcon
+# make colcon the ROS 2 workspace with colcon: build and test; a part of make test
+# make bench  how fast the simulator and the console are on this machine
 # make setup  the environment both need; a second run does nothing twice
 
 PYTHON ?= python3
@@ -15,7 +17,7 @@ else
 EXTRAS := ,ros,ros-build
 endif
 
-.PHONY: demo test setup prerequisites
+.PHONY: demo test bench colcon setup prerequisites
 
 demo: setup
 	$(BIN)/sim2race demo
@@ -25,14 +27,22 @@ test: setup
 		|| { echo "The console's tests need Chromium: sudo apt-get install chromium"; exit 1; }
 	@started=$$(date +%s); set -e; \
 	$(BIN)/ruff check .; $(BIN)/ruff format --check .; $(BIN)/mypy; $(BIN)/pytest; \
+	$(BIN)/python -m ros2_ws.build_workspace; \
 	echo "All good: lint, types and tests in $$(( $$(date +%s) - started )) s."
+
+colcon: setup
+	@$(BIN)/python -m ros2_ws.build_workspace
+
+bench: setup
+	$(BIN)/sim2race bench sim
+	$(BIN)/sim2race bench console
 
 setup: $(VENV)/installed
 	@$(BIN)/python ros2_ws/build_interfaces.py
 
 $(VENV)/installed: pyproject.toml constraints.txt | prerequisites
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV_FLAGS) $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt $(ROS) -e '.[car,train,console,dev$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt $(ROS) -e '.[car,train,console,dev,colcon$(EXTRAS)]'
 	@touch $@
 
 prerequisites:

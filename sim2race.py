@@ -40,6 +40,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "train",
     ),
     "tracks": Subcommand("sim.tracks_command", "TracksConfig", "List the tracks, or describe one", "sim"),
+    "limit": Subcommand(
+        "sim.limit_command", "LimitConfig", "The fastest lap that a car's physics allow, and its line", "sim"
+    ),
     "view": Subcommand("sim.view", "ViewConfig", "Pictures of a track: camera sheet, map, lap video", "sim"),
     "validate": Subcommand(
         "sim.validate",
@@ -49,8 +52,27 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     ),
     "bench": Subcommand("sim2race_bench", "BenchConfig", "Measure how fast a part is on this machine", "sim"),
     "train": Subcommand("training.train", "TrainConfig", "Train a policy in the simulator", "train"),
+    "sweep": Subcommand(
+        "training.sweep",
+        "SweepConfig",
+        "Train combinations of settings and seeds, several at a time",
+        "train",
+    ),
     "evaluate": Subcommand(
         "training.evaluate", "EvaluateConfig", "Drive a policy greedily, as a table", "train"
+    ),
+    "runs": Subcommand("training.runs_command", "RunsConfig", "Compare training runs in a table", "train"),
+    "exam": Subcommand(
+        "analysis.exam_command", "ExamConfig", "Drive a policy, and measure straightness and attention", "sim"
+    ),
+    "matrix": Subcommand(
+        "training.matrix", "MatrixConfig", "Examine policies on tracks under noise, side by side", "train"
+    ),
+    "ablate": Subcommand(
+        "sim2race_ablate",
+        "AblateConfig",
+        "Which ingredient of training does what, as tables and plots",
+        "train",
     ),
     "export": Subcommand("training.export", "ExportConfig", "Turn a snapshot into policy.onnx", "train"),
     "calibrate": Subcommand(
@@ -62,6 +84,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "drive": Subcommand(
         "sim2race_car.drive_command", "DriveConfig", "Drive a policy in the ROS 2 node graph", "ros"
     ),
+    "status": Subcommand(
+        "sim2race_car.status_command", "StatusConfig", "Which node of the car is ready, and why not", "ros"
+    ),
     "console": Subcommand(
         "analysis.console.command", "ConsoleConfig", "Replay car logs in a browser", "console"
     ),
@@ -69,6 +94,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         "analysis.report", "ReportConfig", "Rank car logs: which model to race, and how sure that is", "sim"
     ),
     "compare": Subcommand("analysis.compare", "CompareConfig", "Two car logs, measure by measure", "sim"),
+    "robust": Subcommand(
+        "analysis.robust_command", "RobustConfig", "How much light, blur and noise a policy stands", "sim"
+    ),
     "video": Subcommand(
         "analysis.video", "VideoConfig", "A car log as mp4: frame, heat map, actions, map", "sim"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,23 +11,48 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
+from car.errors import Sim2RaceError
+from car.policy import Policy
+
 
 @dataclass(frozen=True, kw_only=True)
 class BenchConfig:
     """Measure how fast a part is on this machine."""
 
-    what: Annotated[Literal["sim", "console"], tyro.conf.Positional] = "sim"
+    what: Annotated[Literal["sim", "console", "page", "car", "faults", "fuzz"], tyro.conf.Positional] = "sim"
     """What to measure."""
     seconds: float = 3.0
     """Time spent on each line."""
     minutes: float = 10.0
-    """Length of the log that the console opens."""
+    """Length of the log that the console opens, and of the drive of the car."""
+    policy: Path | None = None
+    """What drives the car; an untrained network if none."""
+    fps: float = 30.0
+    """Camera of the car, frames per second."""
+    load: bool = False
+    """Let another program keep one core busy while the car drives."""
+    trials: int = 20
+    """How often every fault of the car is brought about."""
+    only: tuple[str, ...] = ()
+    """Names of faults; all by default."""
+    files: int = 10_000
+    """Damaged and hostile files that the console is made to open."""
+    seed: int = 1
+    """Of those files."""
+    markdown: Path | None = None
+    """Write the table of car or faults here, too."""
 
 
 def run(config: BenchConfig) -> int:
     """Measure and print."""
     if config.what == "console":
         return _bench_console(config)
+    if config.what == "page":
+        return _bench_page(config)
+    if config.what in ("car", "faults"):
+        return _bench_graph(config)
+    if config.what == "fuzz":
+        return _bench_fuzz(config)
     from sim.bench import run_bench
 
     return run_bench(Console(), seconds=config.seconds)
@@ -39,6 +65,54 @@ def _bench_console(config: BenchConfig) -> int:
     with tempfile.TemporaryDirectory(prefix="sim2race-bench-") as folder:
         policies = {name: _untrained_policy(Path(folder), name) for name in ("small", "deepracer")}
         return run_bench(Console(), minutes=config.minutes, seconds=config.seconds, policies=policies)
+
+
+def _bench_page(config: BenchConfig) -> int:
+    """Measure the console's pages in the browser, with heat maps of an untrained network."""
+    try:
+        from analysis.console.page_bench import run_page_bench
+    except ImportError as error:
+        raise Sim2RaceError(f"Measuring pages needs playwright ({error}); run make setup.") from error
+
+    with tempfile.TemporaryDirectory(prefix="sim2race-bench-") as folder:
+        policy = _untrained_policy(Path(folder), "small")
+        return run_page_bench(Console(), minutes=config.minutes, policy=policy, seconds=config.seconds)
+
+
+def _bench_graph(config: BenchConfig) -> int:
+    """Measure the running node graph, with a policy file of its own, because one of the faults damages it."""
+    try:
+        from sim2race_car.bench_car import run_car
+        from sim2race_car.bench_faults import run_faults
+    except ImportError as error:
+        raise Sim2RaceError(f"ROS 2 is missing ({error}); run make setup, or source your ROS 2.") from error
+    with tempfile.TemporaryDirectory(prefix="sim2race-bench-") as folder:
+        if config.policy is None:
+            policy = _untrained_policy(Path(folder), "small")
+        else:
+            Policy.load(config.policy)
+            policy = Path(shutil.copy(config.policy, Path(folder) / "policy.onnx"))
+        if config.what == "car":
+            return run_car(
+                Console(),
+                policy,
+                duration_s=config.minutes * 60.0,
+                fps=config.fps,
+                load=config.load,
+                markdown_file=config.markdown,
+            )
+        return run_faults(
+            Console(), policy, trials=config.trials, only=config.only, markdown_file=config.markdown
+        )
+
+
+def _bench_fuzz(config: BenchConfig) -> int:
+    """Open damaged and hostile files by the thousand; 1 if anything but a refusal came of one."""
+    from analysis.fuzz import run_fuzz
+
+    with tempfile.TemporaryDirectory(prefix="sim2race-bench-") as folder:
+        policy = _untrained_policy(Path(folder), "small")
+        return run_fuzz(Console(), policy=policy, files=config.files, seed=config.seed)
 
 
 def _untrained_policy(folder: Path, network: str) -> Path:
