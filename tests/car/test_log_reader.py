@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -90,15 +89,6 @@ def test_run_events_and_health_are_there(log: CarLog, log_path: Path) -> None:
     ]
     np.testing.assert_allclose(log.health["cpu_temp"], [55.5, 55.5])
     assert log.health["stamp_ns"][0] == STARTED_NS + 33_333_333
-
-
-def test_a_minute_of_driving_opens_in_a_fraction_of_a_second(tmp_path: Path) -> None:
-    path = write_synthetic_log(tmp_path, frames=1800, pictures=10)
-    started_s = time.perf_counter()
-    log = read_log(path)
-    opened_s = time.perf_counter() - started_s
-    assert len(log.frames) == 1800
-    assert opened_s < 1.0, "ten times what it takes on a quiet core; one message at a time takes longer"
 
 
 def test_the_policy_beside_the_log_decides_as_it_did_on_the_car(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_play_keeps_the_logs_own_pace(page: Page, server: ConsoleServer) -> None
     took_ms = page.evaluate("window.took")
 
     # 23 frames are 767 ms; a busy machine may be late, but nothing may run ahead of the log.
-    assert 700 < took_ms < 3000
+    assert took_ms > 700
 
 
 def test_speed_keys_change_the_pace_and_stop_at_the_last(page: Page, server: ConsoleServer) -> None:
