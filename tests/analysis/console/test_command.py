@@ -19,7 +19,7 @@ from tests.car.logs import write_synthetic_log
 def test_a_server_answers_while_it_runs_and_frees_its_port_afterwards(tmp_path: Path) -> None:
     with ConsoleServer(ConsoleConfig(logs=tmp_path, port=0)) as server:
         port = server.port
-        with urllib.request.urlopen(server.url("/api/logs"), timeout=5) as answer:
+        with urllib.request.urlopen(server.url("/api/logs"), timeout=30) as answer:
             assert answer.status == 200
 
     with socket.create_server(("127.0.0.1", port)):
@@ -62,9 +62,9 @@ def test_the_command_says_where_the_log_is_and_ctrl_c_ends_it(tmp_path: Path) ->
     assert process.stdout is not None
     assert process.stdout.readline().startswith("1 car log in ")
     address = process.stdout.readline().split()[1]
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=30) as answer:
         assert log.name in answer.read().decode()
     process.send_signal(signal.SIGINT)
 
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=30) == 0
     assert address.endswith(f"/log/{log.name}")

@@ -109,7 +109,7 @@ def test_a_slow_method_explains_the_paused_frame_and_does_not_hold_up_playing(
     usual = pixels(page.locator("#stage"))
     page.locator("#method").select_option("occlusion")
     expect(page.locator("#stage")).to_have_attribute("data-shown", "partly")
-    expect(page.locator("#stage")).to_have_attribute("data-shown", "complete", timeout=20_000)
+    expect(page.locator("#stage")).to_have_attribute("data-shown", "complete")
     covered = pixels(page.locator("#stage"))
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -119,7 +119,7 @@ def test_a_slow_method_explains_the_paused_frame_and_does_not_hold_up_playing(
     page.keyboard.press("Space")
 
     assert abs(usual - covered).max() > 40
-    expect(page.locator("#stage")).to_have_attribute("data-shown", "complete", timeout=20_000)
+    expect(page.locator("#stage")).to_have_attribute("data-shown", "complete")
     maps = [url for url in asked if ".png" in url]
     assert len(maps) <= 2, "while it plays, no frame is explained"
     page.locator("#method").select_option("community")
