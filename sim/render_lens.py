@@ -107,6 +107,15 @@ def smear(
 
     Turning smears along the row, by yaw rate times exposure in every row. Driving smears the floor along
     the column: a point at distance X moves by ``f h v / X^2`` per second, ``v s^2 f / h`` with s the slope.
+    Light only moves between neighbours and none leaves the picture, so its brightness stays.
+
+    Args:
+        image: float32 (HEIGHT, WIDTH).
+        spare: float32 (WIDTH or more,), overwritten.
+        light: of `LIGHT_DTYPE`.
+        yaw_rate_radps: how fast the camera turns.
+        forward_mps: how fast it drives.
+        height_m: how high it sits.
     """
     sideways = np.float32(abs(yaw_rate_radps)) * light.exposure_s / light.pixel_rad
     focus = light.defocus
@@ -114,24 +123,45 @@ def smear(
         # A box over the smear and a triangle over the blur, both as one weight for the two neighbours.
         weight = min(sideways / np.float32(3.0), ONE) / np.float32(3.0) + focus * QUARTER
         weight = min(weight, ONE / np.float32(3.0))
-        rounds = 1 + int(sideways * HALF)
         for row in range(HEIGHT):
-            for _ in range(rounds):
-                for column in range(1, WIDTH - 1):
-                    sides = image[row, column - 1] + image[row, column + 1]
-                    spare[column] = image[row, column] * (ONE - TWO * weight) + sides * weight
-                for column in range(1, WIDTH - 1):
-                    image[row, column] = spare[column]
+            for _ in range(1 + int(sideways * HALF)):
+                _smear_row(image[row], spare, weight)
     speed = np.float32(forward_mps) * light.exposure_s / (light.pixel_rad * np.float32(height_m))
-    if speed <= ZERO and focus <= ZERO:
-        return
-    for row in range(HEIGHT - 2, 0, -1):
-        below_horizon = max(np.float32(row - HEIGHT // 4) * light.pixel_rad, ZERO)
-        moved = speed * below_horizon * below_horizon
-        weight = min(moved / np.float32(3.0) + focus * QUARTER, ONE / np.float32(3.0))
+    if speed > ZERO or focus > ZERO:
+        _smear_columns(image, spare, speed * light.pixel_rad * light.pixel_rad, focus * QUARTER)
+
+
+@njit_fast
+def _smear_row(line: Any, spare: Any, weight: Any) -> None:
+    """Move a share `weight` of every pixel's light to each of its neighbours in a row, in place."""
+    spare[0] = line[0] + (line[1] - line[0]) * weight
+    for column in range(1, WIDTH - 1):
+        sides = line[column - 1] + line[column + 1]
+        spare[column] = line[column] * (ONE - TWO * weight) + sides * weight
+    spare[WIDTH - 1] = line[WIDTH - 1] + (line[WIDTH - 2] - line[WIDTH - 1]) * weight
+    for column in range(WIDTH):
+        line[column] = spare[column]
+
+
+@njit_fast
+def _smear_columns(image: Any, above: Any, moved_per_row2: Any, focus: Any) -> None:
+    """Move light between the rows of a picture, in place; how much belongs to the edge between two rows."""
+    top = ZERO
+    for column in range(WIDTH):
+        above[column] = image[0, column]
+    for row in range(HEIGHT):
+        below_horizon = max(np.float32(row - HEIGHT // 4) + HALF, ZERO)
+        bottom = min(
+            moved_per_row2 * below_horizon * below_horizon / np.float32(3.0) + focus, ONE / np.float32(3.0)
+        )
+        # Nothing comes from beyond the last row.
+        after = min(row + 1, HEIGHT - 1)
         for column in range(WIDTH):
-            sides = image[row - 1, column] + image[row + 1, column]
-            image[row, column] = image[row, column] * (ONE - TWO * weight) + sides * weight
+            here = image[row, column]
+            image[row, column] = here + (above[column] - here) * top + (image[after, column] - here) * bottom
+            # The row below needs this one as it was.
+            above[column] = here
+        top = bottom
 
 
 _NODES = np.array([0.15, 0.45, 0.8, 1.0])
