@@ -44,7 +44,7 @@ def ground_truth(
     Args:
         states: `STATE_DTYPE` (N,).
         places: `PLACE_DTYPE` (N,).
-        commands: (N, COMMANDS_KEPT, 2), newest first.
+        commands: (N, K, 2), newest first.
         rows: routes, see `sim.motion.Routes`.
         starts: first row of each route.
         counts: samples of each route.

@@ -21,7 +21,7 @@ from sim.vehicle import SUBSTEP_RATE_HZ, step_vehicle
 STATUSES = ("in_progress", "lap_complete", "off_track", "reversed", "immobilized", "time_up")
 IN_PROGRESS, LAP_COMPLETE, OFF_TRACK, REVERSED, IMMOBILIZED, TIME_UP = range(6)
 COMMANDS_KEPT = 8
-"""Commands on their way to the servo: at 30 Hz, up to 0.23 s of latency."""
+"""Commands on their way to the servo, at least: at 30 Hz, up to 0.23 s of latency."""
 PATIENCE_S = 1.0
 """How long a car may stand still or drive backwards (reference: 15 steps at 15 Hz)."""
 STILL_M = 0.0003
@@ -49,6 +49,11 @@ PLACE_DTYPE = np.dtype(
     ]
 )
 """Where each car is on its route and how its episode goes; `progress` is 0..100."""
+
+
+def commands_needed(latency_s: float, rate_hz: float) -> int:
+    """Return how many commands to keep so that each still waits for its latency, at least `COMMANDS_KEPT`."""
+    return max(COMMANDS_KEPT, 1 + math.ceil(latency_s * rate_hz - 1e-9))
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +185,7 @@ def step_batch(
         states: `STATE_DTYPE` (N,).
         parameters: `PARAMETER_DTYPE` (N,).
         places: `PLACE_DTYPE` (N,).
-        commands: float64 (N, COMMANDS_KEPT, 2), steering in rad and speed in m/s, newest first.
+        commands: float64 (N, K, 2), steering in rad and speed in m/s, newest first; see `commands_needed`.
         latencies_s: float64 (N,), this step's time from picture to servo.
         rows: routes, see `Routes`.
         starts: first row of each route.
@@ -197,7 +202,7 @@ def step_batch(
         for substep in range(substeps):
             # The command in force is the newest one that has had time to arrive.
             waiting = (latencies_s[car] - substep * h) / dt_s
-            age = min(max(math.ceil(waiting - 1e-9), 0), COMMANDS_KEPT - 1)
+            age = min(max(math.ceil(waiting - 1e-9), 0), commands.shape[1] - 1)
             step_vehicle(state, parameters[car], commands[car, age, 0], commands[car, age, 1], h)
         locate(place, state, rows, starts, counts, lengths_m, SEARCH_SAMPLES)
         length = lengths_m[place.route]

@@ -95,7 +95,7 @@ class RewardParams:
         states: `STATE_DTYPE` (N,).
         parameters: `PARAMETER_DTYPE` (N,).
         places: `PLACE_DTYPE` (N,).
-        commands: (N, COMMANDS_KEPT, 2), newest first.
+        commands: (N, K, 2), newest first.
 
     Attributes:
         rows: `PARAMS_DTYPE` (N,), after the last step.

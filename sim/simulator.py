@@ -21,9 +21,9 @@ from sim.crew import Crew
 from sim.eyes import Eyes
 from sim.ground_truth import ground_truth
 from sim.motion import (
-    COMMANDS_KEPT,
     IN_PROGRESS,
     PLACE_DTYPE,
+    commands_needed,
     lay_routes,
     locate_afresh,
     step_batch,
@@ -38,7 +38,12 @@ from sim.state_guard import StateGuard
 from sim.surface import paint_surface
 from sim.track import DIRECTIONS, Track, load_track
 from sim.vehicle import STATE_DTYPE
-from sim.vehicle_parameters import PARAMETER_DTYPE, draw_parameters, parameter_row, vehicle_named
+from sim.vehicle_parameters import (
+    PARAMETER_DTYPE,
+    draw_parameters,
+    longest_latency_s,
+    parameter_row,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +105,8 @@ class Simulator:
         lost: bool (N,), whose picture of the last step never arrives.
 
     Raises:
-        UnknownNameError: a track, direction, preset or noise level does not exist.
+        UnknownNameError: a track, direction, preset, parameter or noise level does not exist.
+        Sim2RaceError: a spread reaches beyond a parameter's bounds.
         BadFileError: a route or reward file cannot be read.
     """
 
@@ -109,7 +115,9 @@ class Simulator:
             raise Sim2RaceError(f"A simulation needs at least one car, not {n_cars}.")
         if config.noise not in NOISE_LEVELS:
             raise unknown_name("noise level", config.noise, NOISE_LEVELS)
-        vehicle_named(config.vehicle)
+        latency_s = longest_latency_s(
+            config.vehicle, spread=config.vary_vehicle, also=dict(config.vehicle_spread)
+        )
         self._reward_file = None if config.reward_file is None else RewardFile.load(config.reward_file)
         self._reward_params: RewardParams | None = None
         self.config, self.n_cars, self._seed = config, n_cars, seed
@@ -127,7 +135,7 @@ class Simulator:
         self.places = np.zeros(n_cars, PLACE_DTYPE)
         self.rewards = np.zeros(n_cars, np.float32)
         self._parameters = np.zeros(n_cars, PARAMETER_DTYPE)
-        self._commands = np.zeros((n_cars, COMMANDS_KEPT, 2), np.float64)
+        self._commands = np.zeros((n_cars, commands_needed(latency_s, config.control_rate_hz), 2), np.float64)
         self._episodes = np.full(n_cars, -1, np.int64)
         self._since_redraw_s = np.zeros(n_cars, np.float64)
         self._redraws = np.zeros(n_cars, np.int64)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from car.errors import unknown_name
+from car.errors import Sim2RaceError, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,25 +192,80 @@ def draw_parameters(
 
     Raises:
         UnknownNameError: no preset or no parameter has that name.
+        Sim2RaceError: a half width reaches beyond a parameter's bounds.
     """
-    nominal, own = vehicle_named(name)
-    widths = {**(own if spread else {}), **(also or {})}
-    for parameter in widths:
-        if parameter not in _DRAWABLE:
-            raise unknown_name("vehicle parameter", parameter, _DRAWABLE)
+    nominal, _ = vehicle_named(name)
     draws = {
         parameter: getattr(nominal, parameter) + width * generator.uniform(-1.0, 1.0)
-        for parameter, width in widths.items()
+        for parameter, width in spread_of(name, spread=spread, also=also).items()
     }
-    limited = {
-        parameter: max(value, 0.0) if parameter not in _SIGNED else value
-        for parameter, value in draws.items()
-    }
-    return replace(nominal, **limited)
+    held = {parameter: max(value, BOUNDS[parameter][0]) for parameter, value in draws.items()}
+    return replace(nominal, **held)
 
 
-_SIGNED = ("steering_trim_rad",)
-_DRAWABLE = tuple(field.name for field in fields(VehicleParameters) if field.name != "steering_curve_deg")
+def spread_of(name: str, *, spread: bool, also: Spread | None = None) -> dict[str, float]:
+    """Return the half widths that a preset's cars are drawn within; arguments and errors as above."""
+    nominal, own = vehicle_named(name)
+    widths = {**(own if spread else {}), **(also or {})}
+    for parameter, width in widths.items():
+        if parameter not in BOUNDS:
+            raise unknown_name("vehicle parameter", parameter, BOUNDS)
+        _check_width(parameter, getattr(nominal, parameter), width)
+    return widths
+
+
+def _check_width(parameter: str, nominal: float, width: float) -> None:
+    """Refuse a half width that reaches beyond a parameter's bounds; a bound of 0 holds the draw instead."""
+    low, high = BOUNDS[parameter]
+    widest = min(high - nominal, nominal - low if low != 0.0 else math.inf)
+    # Sums of decimal fractions: what was meant to reach a bound exactly may.
+    if not 0.0 <= width <= widest + 1e-9:
+        raise Sim2RaceError(
+            f"A spread of {parameter} by {width:g} would draw {nominal - width:g} to {nominal + width:g}; "
+            f"allowed are {low:g} to {high:g}, so a half width of 0 to {widest:g} around {nominal:g}."
+        )
+
+
+def longest_latency_s(name: str, *, spread: bool, also: Spread | None = None) -> float:
+    """Return the longest time from picture to servo that a drawn car may have; arguments as above."""
+    nominal, _ = vehicle_named(name)
+    widths = spread_of(name, spread=spread, also=also)
+    parts = ("latency_s", "latency_jitter_s")
+    return float(sum(getattr(nominal, part) + widths.get(part, 0.0) for part in parts))
+
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "wheelbase_m": (0.1, 0.5),
+    "track_width_m": (0.05, 0.3),
+    "mass_kg": (0.3, 10.0),
+    "yaw_inertia_kgm2": (0.005, 0.5),
+    "mass_height_m": (0.0, 0.2),
+    "full_deflection_rad": (0.05, 1.0),
+    "calibrated": (0.0, 2.0),
+    "steering_gain": (0.1, 3.0),
+    "steering_trim_rad": (-0.3, 0.3),
+    "steering_lag_s": (0.0, 2.0),
+    "steering_rate_radps": (0.1, 1_000.0),
+    "steering_kick_rad": (0.0, 0.5),
+    "latency_s": (0.0, 1.0),
+    "latency_jitter_s": (0.0, 1.0),
+    "frame_loss": (0.0, 1.0),
+    "speed_lag_s": (0.0, 5.0),
+    "braking_lag_s": (0.0, 5.0),
+    "acceleration_mps2": (0.1, 100.0),
+    "braking_mps2": (0.1, 100.0),
+    "speed_gain": (0.1, 3.0),
+    "slowest_mps": (0.0, 3.0),
+    "friction": (0.05, 2.0),
+    "tyre_stiffness": (1.0, 50.0),
+    "tyre_shape": (0.5, 2.0),
+    "slip_from_mps": (0.0, 1_000.0),
+    "roll_rad_per_mps2": (0.0, 0.02),
+    "pitch_rad_per_mps2": (0.0, 0.02),
+    "body_lag_s": (0.005, 2.0),
+}
+"""Between which values a parameter may be drawn: beyond them the model is no car. Where the lower one is 0,
+a draw below it is held there."""
 
 
 def parameter_row(parameters: VehicleParameters) -> tuple[Any, ...]:

@@ -122,6 +122,24 @@ def test_a_command_takes_its_latency_to_move_the_wheels() -> None:
     assert moved == [False, False, False, True, True, True]
 
 
+@pytest.mark.parametrize(("rate_hz", "periods"), [(30.0, 12), (120.0, 48)])
+def test_a_long_latency_is_not_cut_short_at_any_rate(rate_hz: float, periods: int) -> None:
+    config = SimConfig(
+        start="line",
+        noise="none",
+        vary_vehicle=False,
+        vehicle_spread=(("latency_s", 0.4),),
+        control_rate_hz=rate_hz,
+    )
+    simulator = Simulator(config, n_cars=1, seed=0)
+    simulator._parameters["latency_s"] = 0.4
+    for _ in range(periods):
+        simulator.step(np.array([[0.2, 1.0]]))
+        assert abs(float(simulator.states["steering_rad"][0])) < 1e-6
+    simulator.step(np.array([[0.2, 1.0]]))
+    assert float(simulator.states["steering_rad"][0]) > 1e-3
+
+
 def test_latency_jitters_and_pictures_get_lost_as_often_as_asked() -> None:
     config = SimConfig(
         noise="none", vehicle="ideal", vehicle_spread=(("frame_loss", 0.0),), start="line", vary_vehicle=False
@@ -167,6 +185,8 @@ def test_bad_input_is_refused_in_one_line() -> None:
         Simulator(SimConfig(noise="hihg"), n_cars=1, seed=0)
     with pytest.raises(UnknownNameError, match="Did you mean 'aws'"):
         Simulator(SimConfig(camera="awz"), n_cars=1, seed=0)
+    with pytest.raises(Sim2RaceError, match=r"spread of mass_kg .* allowed are 0\.3 to 10"):
+        Simulator(SimConfig(vehicle_spread=(("mass_kg", 2.0),)), n_cars=1, seed=0)
     simulator = Simulator(SimConfig(), n_cars=2, seed=0)
     with pytest.raises(Sim2RaceError, match=r"shape \(2, 2\)"):
         simulator.step(np.zeros((1, 2)))

@@ -1,12 +1,22 @@
 import math
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pytest
 
-from car.errors import UnknownNameError
+from car.errors import Sim2RaceError, UnknownNameError
 from sim.vehicle import STATE_DTYPE, ackermann_angles, drive_constant
-from sim.vehicle_parameters import PARAMETER_DTYPE, VEHICLES, draw_parameters, parameter_row, vehicle_named
+from sim.vehicle_parameters import (
+    BOUNDS,
+    PARAMETER_DTYPE,
+    VEHICLES,
+    VehicleParameters,
+    draw_parameters,
+    longest_latency_s,
+    parameter_row,
+    vehicle_named,
+)
 
 
 def driven(
@@ -119,6 +129,60 @@ def test_any_parameter_can_be_drawn_within_stated_bounds() -> None:
     assert {car.friction for car in drawn} == {vehicle_named("ideal")[0].friction}
     with pytest.raises(UnknownNameError, match="Did you mean 'friction'"):
         draw_parameters("ideal", np.random.default_rng(0), spread=True, also={"fricton": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("parameter", "width", "message"),
+    [
+        (
+            "mass_kg",
+            1.5,
+            r"mass_kg by 1\.5 would draw 0 to 3; allowed are 0\.3 to 10, .* 0 to 1\.2 around 1\.5",
+        ),
+        ("frame_loss", 1.5, r"frame_loss .* allowed are 0 to 1, "),
+        ("body_lag_s", 0.07, r"body_lag_s .* allowed are 0\.005 to 2, "),
+        ("friction", -0.1, r"friction .* a half width of 0 to "),
+        ("friction", math.nan, "friction by nan"),
+    ],
+)
+def test_a_spread_beyond_what_a_car_can_be_is_refused(parameter: str, width: float, message: str) -> None:
+    with pytest.raises(Sim2RaceError, match=message):
+        draw_parameters("real-car", np.random.default_rng(0), spread=True, also={parameter: width})
+
+
+def test_a_draw_below_a_bound_of_zero_is_held_there() -> None:
+    losses = [
+        draw_parameters(
+            "real-car", np.random.default_rng(seed), spread=True, also={"frame_loss": 0.1}
+        ).frame_loss
+        for seed in range(100)
+    ]
+    assert min(losses) == 0.0 and 0.05 < max(losses) <= 0.1
+    assert losses.count(0.0) == pytest.approx(50, abs=15)
+
+
+def test_every_parameter_has_bounds_that_every_preset_keeps() -> None:
+    assert {*BOUNDS, "steering_curve_deg"} == {one.name for one in fields(VehicleParameters)}
+    for name, (parameters, _) in VEHICLES.items():
+        draw_parameters(name, np.random.default_rng(0), spread=True)
+        for parameter, (low, high) in BOUNDS.items():
+            assert low <= getattr(parameters, parameter) <= high, (name, parameter)
+
+
+@pytest.mark.parametrize("parameter", sorted(BOUNDS))
+def test_a_car_at_a_bound_still_drives(parameter: str) -> None:
+    for bound in BOUNDS[parameter]:
+        for steering_rad in (0.0, 0.2):
+            state = driven("real-car", steering_rad, 2.0, 4.0, **{parameter: bound})
+            assert all(np.isfinite(state[name]) for name in STATE_DTYPE.names or ())
+            assert 0.0 <= state["forward_mps"] < 7.0 and abs(state["yaw_rate_radps"]) < 20.0
+
+
+def test_the_longest_latency_counts_the_spreads_and_the_jitter() -> None:
+    assert longest_latency_s("real-car", spread=False) == pytest.approx(0.03)
+    assert longest_latency_s("real-car", spread=True) == pytest.approx(0.045)
+    also = {"latency_s": 0.3, "latency_jitter_s": 0.02}
+    assert longest_latency_s("real-car", spread=True, also=also) == pytest.approx(0.35)
 
 
 @pytest.mark.parametrize(
