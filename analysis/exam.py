@@ -200,7 +200,7 @@ class _Recorder:
         self.attempt = Attempt(
             track=simulator.route_of(self.car),
             status=STATUSES[int(place["status"])],
-            seconds=float(place["elapsed_s"]),
+            seconds=float(place["lap_time_s"]),
             progress=float(place["progress"]),
             frames=self._table(simulator.dt_s),
             pictures=self._pictures,

@@ -1,7 +1,8 @@
 """How a car takes corners: where its apex lies and how fast it is there, how much of the track it uses.
 
 Entry and exit width are measured towards the outside of the corner in shares of the half width: 1 is the
-outer border, 0 the centre line, -1 the inner border. The driven radius is the length of the path over the
+outer border, 0 the centre line, -1 the inner border. Entry and exit fall between two frames; their times are
+interpolated. The driven radius is the length of the path over the
 angle by which the path turns, from entry to exit; who uses the whole track drives more than the track's.
 """
 
@@ -16,6 +17,8 @@ from analysis.course import Course, Laid, Section, passes
 
 _SHARE_OF_CORNER = 0.8
 _MIN_TURN_RAD = 0.1
+_LONGEST_STEP_M = 1.0
+"""Further apart, two frames are the car put back on the track, not driving."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,14 @@ def _measure(
     turned = abs(float(heading[-1] - heading[0]))
     length_m = float(np.hypot(*steps.T).sum())
     speeds = speed_mps[group]
+    entered_s = _crossing_s(laid, course, int(group[0]) - 1, corner.start_m, float(laid.time_s[group[0]]))
+    left_s = _crossing_s(
+        laid, course, int(group[-1]), corner.start_m + corner.length_m, float(laid.time_s[group[-1]])
+    )
     return CornerPass(
         corner=number,
-        start_s=float(laid.time_s[group[0]]),
-        time_s=float(laid.time_s[group[-1]] - laid.time_s[group[0]]),
+        start_s=entered_s,
+        time_s=left_s - entered_s,
         apex_m=float(np.mod(laid.arc_m[group[apex]] - corner.start_m, track.length_m)),
         apex_margin_m=float(inner[apex] - inwards[apex]),
         apex_speed_mps=float(speeds[apex]),
@@ -97,3 +104,25 @@ def _measure(
         radius_m=length_m / turned if turned > _MIN_TURN_RAD else float("nan"),
         track_radius_m=corner.length_m / abs(corner.turn_rad),
     )
+
+
+def _crossing_s(laid: Laid, course: Course, before: int, line_m: float, otherwise_s: float) -> float:
+    """Return when the car passed an arc length between entry `before` and the next one.
+
+    Args:
+        laid: the drive on its track.
+        course: the track.
+        before: entry before the crossing; there may be none after or before.
+        line_m: the arc length.
+        otherwise_s: what is returned where the two entries do not drive over it.
+    """
+    if not 0 <= before < len(laid.arc_m) - 1:
+        return otherwise_s
+    step_m, to_line_m = (
+        float(np.mod(to_m - laid.arc_m[before], course.track.length_m))
+        for to_m in (laid.arc_m[before + 1], line_m)
+    )
+    if not 0.0 < step_m <= _LONGEST_STEP_M or to_line_m > step_m:
+        return otherwise_s
+    since_s = float(laid.time_s[before + 1] - laid.time_s[before])
+    return float(laid.time_s[before]) + since_s * to_line_m / step_m

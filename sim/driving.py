@@ -211,7 +211,7 @@ class DrivingBatch:
             "progress": float(place["progress"]),
             "lap": lap,
             "status": STATUSES[int(place["status"])],
-            "lap_time_s": float(place["elapsed_s"]) if lap else float("nan"),
+            "lap_time_s": float(place["lap_time_s"]) if lap else float("nan"),
             "track": self.simulator.route_of(car).name,
             "clockwise": self.simulator.route_of(car).clockwise,
         }
@@ -221,7 +221,7 @@ class DrivingBatch:
         place, state = self.simulator.places[car], self.simulator.states[car]
         return {
             "progress": float(place["progress"]),
-            "lap_time_s": float(place["elapsed_s"]),
+            "lap_time_s": float(place["lap_time_s"]),
             "episode_status": STATUSES[int(place["status"])],
             "lateral_m": float(place["lateral_m"]),
             "arc_length_m": float(place["arc_length_m"]),
@@ -241,7 +241,7 @@ class DrivingBatch:
         places, states = self.simulator.places, self.simulator.states
         return {
             "progress": places["progress"].copy(),
-            "lap_time_s": places["elapsed_s"].copy(),
+            "lap_time_s": places["lap_time_s"].copy(),
             "episode_status": _STATUS_NAMES[places["status"]],
             "lateral_m": places["lateral_m"].copy(),
             "arc_length_m": places["arc_length_m"].copy(),

@@ -43,12 +43,14 @@ PLACE_DTYPE = np.dtype(
         ("step_m", np.float64),
         ("progress", np.float64),
         ("elapsed_s", np.float64),
+        ("lap_time_s", np.float64),
         ("backwards_s", np.float64),
         ("still_s", np.float64),
         ("steering_change_rad", np.float64),
     ]
 )
-"""Where each car is on its route and how its episode goes; `progress` is 0..100."""
+"""Where each car is on its route and how its episode goes; `progress` is 0..100. `lap_time_s` is `elapsed_s`,
+but when the lap is complete it is the moment of crossing the line within that step."""
 
 
 def commands_needed(latency_s: float, rate_hz: float) -> int:
@@ -153,6 +155,8 @@ def _judge(place: Any, on_track: bool, moved_m: float, dt_s: float, length_m: fl
         place.status = OFF_TRACK
     elif place.travelled_m >= length_m:
         place.status = LAP_COMPLETE
+        if place.step_m > 0.0:
+            place.lap_time_s -= dt_s * min((place.travelled_m - length_m) / place.step_m, 1.0)
     elif place.backwards_s >= PATIENCE_S - 1e-9:
         place.status = REVERSED
     elif place.still_s >= PATIENCE_S - 1e-9:
@@ -213,6 +217,7 @@ def step_batch(
         place.travelled_m += step
         place.progress = min(100.0 * place.travelled_m / length, 100.0)
         place.elapsed_s += dt_s
+        place.lap_time_s = place.elapsed_s
         place.steps += 1
         place.steering_change_rad = abs(commands[car, 0, 0] - commands[car, 1, 0])
         moved = math.hypot(state.x_m - before_x, state.y_m - before_y)

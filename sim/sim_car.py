@@ -176,9 +176,10 @@ class SimulatedCar:
         if self._moving:
             self._lap_s += self._simulator.dt_s
         if int(place["status"][0]) == LAP_COMPLETE:
+            since_line_s = float(place["elapsed_s"][0] - place["lap_time_s"][0])
             if self._from_line:
-                self._laps, self._last_lap_s = self._laps + 1, self._lap_s
-            self._lap_s, self._from_line = 0.0, True
+                self._laps, self._last_lap_s = self._laps + 1, self._lap_s - since_line_s
+            self._lap_s, self._from_line = since_line_s, True
             place["travelled_m"][0] -= self._simulator.route_of(0).length_m
             self._show_progress()
         if int(place["status"][0]) != OFF_TRACK:

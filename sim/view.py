@@ -165,7 +165,7 @@ def _beside(
         above, (above.shape[1] * height // above.shape[0] // 2 * 2, height), interpolation=cv2.INTER_AREA
     )
     text = (
-        f"{place['elapsed_s']:5.2f} s  {place['progress']:5.1f} %  {state['forward_mps']:.2f} m/s  "
+        f"{place['lap_time_s']:5.2f} s  {place['progress']:5.1f} %  {state['forward_mps']:.2f} m/s  "
         f"steering {np.degrees(command[0]):+.1f} deg"
     )
     frame = caption(np.hstack([camera, aside]).astype(np.uint8), text)

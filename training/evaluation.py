@@ -240,7 +240,7 @@ class _Recorder:
             direction="clockwise" if route.clockwise else "counter-clockwise",
             status=STATUSES[int(end["status"])],
             progress=float(end["progress"]),
-            seconds=float(end["elapsed_s"]),
+            seconds=float(end["lap_time_s"]),
             lateral_m=float(np.abs(lateral_m).mean()),
             weave_m=weave(self._arc_m[driven, car], lateral_m, stretches),
             steering_rad_per_m=float(self._steering_change_rad[car] / max(float(end["travelled_m"]), 0.1)),

@@ -21,6 +21,7 @@ from analysis.measures_pace import (
 )
 from analysis.measures_straight import straight_figures
 from analysis.measures_survival import SurvivalParameters, count_hesitations, edge_stories
+from analysis.run_card import select
 from analysis.sim_trace import read_sim_trace
 from car.errors import BadFileError
 from car.frame_table import FrameTable
@@ -127,6 +128,33 @@ def test_a_corner_driven_inside_has_a_smaller_radius_and_an_apex_near_the_border
         assert one.radius_m == pytest.approx(one.track_radius_m - 0.3, rel=0.1)
         assert (one.entry_width, one.exit_width) == pytest.approx((-0.75, -0.75), abs=0.05)
         assert one.apex_speed_mps == one.min_speed_mps == 1.0
+
+
+def test_a_corner_is_timed_from_line_to_line_and_not_from_frame_to_frame() -> None:
+    course = stadium()
+    fast = drive(course)
+    frames = select(fast, np.arange(len(fast)) % 5 == 0)
+    first, last = corner_passes(lay(frames, course), course, frames.true_speed_mps)
+
+    # Frames of a sixth of a second at 1 m/s; what is left is the grain of the place on the track.
+    assert first.start_s == pytest.approx(course.corners[0].start_m, abs=0.02)
+    assert last.start_s == pytest.approx(course.corners[1].start_m, abs=0.02)
+    assert first.time_s == pytest.approx(course.corners[0].length_m, abs=0.02)
+    # The drive ends before this corner does.
+    assert last.start_s + last.time_s == pytest.approx((len(frames) - 1) / 6)
+
+
+def test_who_is_put_down_in_a_corner_has_its_time_from_the_first_frame_there() -> None:
+    course = stadium()
+    frames = drive(course)
+    laid = lay(frames, course)
+    corner = course.corners[0]
+    first = int(np.flatnonzero(laid.arc_m > corner.start_m + 0.2)[0])
+    begun = select(frames, np.arange(len(frames)) >= first)
+    found = corner_passes(lay(begun, course), course, begun.true_speed_mps)[0]
+
+    assert found.start_s == 0.0
+    assert found.time_s == pytest.approx(corner.length_m - 0.2, abs=0.04)
 
 
 def test_coming_near_the_edge_and_back_is_a_recovery_and_leaving_is_not() -> None:

@@ -9,7 +9,7 @@ from car.action_space import Command
 from car.calibration import Calibration, default_calibration
 from car.errors import UnknownNameError
 from car.pwm import SysfsPwm, make_fake_sysfs
-from sim.sim_car import SimulatedCar
+from sim.sim_car import PHYSICS_RATE_HZ, SimulatedCar
 
 
 @pytest.fixture
@@ -57,6 +57,11 @@ def test_a_lap_is_counted_and_timed_and_the_next_begins(
     position = car.track_position()
     assert position.laps == 1
     assert 10.0 < position.last_lap_time_s < 12.5
+    # The line lies between two steps: what the last lap does not get of its step, the next one does.
+    assert 0.0 < position.lap_time_s <= 1 / 30
+    steps = (position.last_lap_time_s + position.lap_time_s) * PHYSICS_RATE_HZ
+    assert steps == pytest.approx(round(steps), abs=1e-3)
+    assert position.last_lap_time_s * PHYSICS_RATE_HZ % 1.0 == pytest.approx(0.5, abs=0.499)
     assert position.progress_percent < 2.0
     assert not position.off_track
 

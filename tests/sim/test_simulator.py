@@ -54,6 +54,8 @@ def test_a_driver_who_knows_the_road_completes_the_lap(direction: str) -> None:
     )
     progress, worst_m = [0.0], 0.0
     while int(simulator.places["status"][0]) == 0:
+        before = simulator.places[0].copy()
+        assert before["lap_time_s"] == before["elapsed_s"]
         simulator.step(pursue(simulator, speed_mps=1.2))
         progress.append(float(simulator.places["progress"][0]))
         worst_m = max(worst_m, abs(float(simulator.places["lateral_m"][0])))
@@ -62,7 +64,14 @@ def test_a_driver_who_knows_the_road_completes_the_lap(direction: str) -> None:
     assert np.all(np.diff(progress) > -0.01)
     assert worst_m < 0.2
     # 25.1 m at 1.2 m/s, and most of a second to get going.
-    assert 21.0 < float(simulator.places["elapsed_s"][0]) < 24.0
+    end = simulator.places[0]
+    assert 21.0 < end["elapsed_s"] < 24.0
+    # The line was crossed within the last step, where it was as far as there was left to go.
+    to_line_m = simulator.route_of(0).length_m - before["travelled_m"]
+    assert 0.0 < to_line_m < end["step_m"]
+    crossed_s = before["elapsed_s"] + to_line_m / end["step_m"] / 30.0
+    assert end["lap_time_s"] == pytest.approx(crossed_s, abs=1e-9)
+    assert before["elapsed_s"] < end["lap_time_s"] < end["elapsed_s"]
 
 
 def test_rewards_add_up_to_the_metres_driven() -> None:
