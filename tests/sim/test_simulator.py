@@ -168,6 +168,23 @@ def test_latency_jitters_and_pictures_get_lost_as_often_as_asked() -> None:
     assert np.max(latencies) == pytest.approx(0.07, abs=0.001)
 
 
+def test_a_spread_alone_brings_jitter_and_lost_pictures_to_some_episodes() -> None:
+    widths = (("latency_jitter_s", 0.01), ("frame_loss", 0.2))
+    simulator = Simulator(SimConfig(noise="none", vehicle_spread=widths), n_cars=64, seed=0)
+    lost, latencies = [], []
+    for _ in range(50):
+        latencies.append(simulator._latencies_s())
+        simulator.step(np.tile((0.0, 1.0), (64, 1)))
+        lost.append(simulator.lost.copy())
+    jitter, losses = np.ptp(latencies, axis=0), np.mean(lost, axis=0)
+    # Half of the episodes have none of either.
+    for figure in (jitter, losses):
+        assert 16 < np.count_nonzero(figure > 0.0) < 48
+    assert 0.01 < jitter.max() <= 0.02
+    assert 0.1 < losses.max() < 0.4
+    assert not np.any(Simulator(SimConfig(noise="none"), n_cars=64, seed=0)._parameters["frame_loss"])
+
+
 def test_the_world_is_redrawn_on_its_schedule_and_not_before() -> None:
     simulator = Simulator(SimConfig(start="line", redraw_every_s=0.5), n_cars=1, seed=0)
     palettes = []
