@@ -19,7 +19,9 @@ from car.policy import Policy
 class BenchConfig:
     """Measure how fast a part is on this machine."""
 
-    what: Annotated[Literal["sim", "console", "page", "car", "faults", "fuzz"], tyro.conf.Positional] = "sim"
+    what: Annotated[
+        Literal["sim", "learner", "console", "page", "car", "faults", "fuzz"], tyro.conf.Positional
+    ] = "sim"
     """What to measure."""
     seconds: float = 3.0
     """Time spent on each line."""
@@ -34,11 +36,19 @@ class BenchConfig:
     trials: int = 20
     """How often every fault of the car is brought about."""
     only: tuple[str, ...] = ()
-    """Names of faults; all by default."""
+    """Names of faults, or of the learner's variants, such as pool-4; all by default."""
     files: int = 10_000
     """Damaged and hostile files that the console is made to open."""
     seed: int = 1
-    """Of those files."""
+    """Of those files, or of the learner's first training."""
+    steps: int = 16_384
+    """Length of each of the learner's trainings."""
+    seeds: int = 1
+    """Trainings of each variant of the learner."""
+    laps: bool = False
+    """Train the learner with its teacher, and drive greedily at the end, to see what speed costs."""
+    folder: Path = Path("runs/bench-learner")
+    """Where the learner's trainings are kept, and learner.md; what is there is not measured again."""
     markdown: Path | None = None
     """Write the table of car or faults here, too."""
 
@@ -53,9 +63,32 @@ def run(config: BenchConfig) -> int:
         return _bench_graph(config)
     if config.what == "fuzz":
         return _bench_fuzz(config)
+    if config.what == "learner":
+        return _bench_learner(config)
     from sim.bench import run_bench
 
     return run_bench(Console(), seconds=config.seconds)
+
+
+def _bench_learner(config: BenchConfig) -> int:
+    """Measure trainings that differ in one setting each."""
+    try:
+        from training.learner_bench import LearnerBench, run_learner_bench
+        from training.train_config import TrainConfig
+    except ModuleNotFoundError as error:
+        raise Sim2RaceError(
+            f"needs the package {error.name!r}; install it with: pip install 'sim2race[train]'."
+        ) from error
+
+    bench = LearnerBench(
+        folder=config.folder,
+        steps=config.steps,
+        seeds=config.seeds,
+        laps=config.laps,
+        only=config.only,
+        base=TrainConfig(seed=config.seed),
+    )
+    return run_learner_bench(Console(), bench)
 
 
 def _bench_console(config: BenchConfig) -> int:

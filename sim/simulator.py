@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -62,6 +62,9 @@ class SimConfig:
     """Draw every episode's car within the preset's spread."""
     vehicle_spread: tuple[tuple[str, float], ...] = ()
     """Further half widths to draw every episode's car within, such as friction 0.2 mass_kg 0.1."""
+    # Runs were written before there was this: see `training.config_file.LATER`.
+    latency: bool = field(default=True, metadata={"later": True})
+    """Whether a command takes its time to arrive, as the preset has it."""
     camera: str = "aws"
     """Camera preset, aws, deepracer-wide or pi-wide, or a calibration file that OpenCV or ROS wrote."""
     frame_averaging: float = 0.0
@@ -304,6 +307,8 @@ class Simulator:
         parameters = draw_parameters(
             config.vehicle, generator, spread=config.vary_vehicle, also=dict(config.vehicle_spread)
         )
+        if not config.latency:
+            parameters = replace(parameters, latency_s=0.0, latency_jitter_s=0.0)
         self._parameters[car] = parameter_row(parameters)
         self._grain[car] = generator.integers(NOISE_SIZE)
         self._keys[car] = generator.integers(2**63)

@@ -50,7 +50,7 @@ def open_run(config: TrainConfig) -> tuple[RunFolder, TrainConfig]:
             )
         folder = RunFolder.open(config.resume)
         return folder, with_copies(load_config(folder), folder)
-    network_spec(config.network)
+    network_spec(config.network, width=config.network_width, pool=config.network_pool)
     actions = default_action_space() if config.actions is None else load_model_metadata(config.actions)
     # A name that does not exist must fail before a folder is made for it.
     school = school_named(config.school)
@@ -60,12 +60,15 @@ def open_run(config: TrainConfig) -> tuple[RunFolder, TrainConfig]:
         for track in config.held_out_tracks:
             load_track(track)
     start = None if config.start_from is None else _checked_start(config)
-    folder = RunFolder.create(config.runs, config.name, config_to_data(config))
-    write_atomically(folder.school_path, school_text(school))
-    write_atomically(folder.actions_path, json.dumps(to_model_metadata(actions), indent=2) + "\n")
-    copy_files(config, school, folder)
-    if start is not None:
-        write_atomically(folder.start_path, start.read_bytes())
+
+    def prepare(folder: RunFolder) -> None:
+        write_atomically(folder.school_path, school_text(school))
+        write_atomically(folder.actions_path, json.dumps(to_model_metadata(actions), indent=2) + "\n")
+        copy_files(config, school, folder)
+        if start is not None:
+            write_atomically(folder.start_path, start.read_bytes())
+
+    folder = RunFolder.create(config.runs, config.name, config_to_data(config), prepare=prepare)
     return folder, with_copies(config, folder)
 
 
@@ -100,11 +103,12 @@ def _checked_start(config: TrainConfig) -> Path:
     assert config.start_from is not None
     source = RunFolder.open(config.start_from)
     other = load_config(source)
-    for name in ("network", "frames", "history", "critic"):
-        if getattr(other, name) != getattr(config, name):
+    for name in ("network_label", "frames", "history", "critic"):
+        theirs, ours = getattr(other, name), getattr(config, name)
+        if theirs != ours:
             raise Sim2RaceError(
-                f"{config.start_from} has {name} {getattr(other, name)!r}; this run wants "
-                f"{getattr(config, name)!r}: they must be equal to go on from its weights."
+                f"{config.start_from} has {name.removesuffix('_label')} {theirs!r}; this run wants {ours!r}: "
+                "they must be equal to go on from its weights."
             )
     return source.find_snapshot("best")
 
@@ -128,6 +132,8 @@ def build_learner(config: TrainConfig, actions: ActionSpace, teacher: Teacher | 
     return Learner(
         env,
         network=config.network,
+        network_width=config.network_width,
+        network_pool=config.network_pool,
         config=config.ppo,
         seed=config.seed,
         teacher=teacher,
@@ -163,7 +169,7 @@ def policy_metadata(
     return PolicyMetadata(
         name=config.name,
         action_space=actions,
-        network=config.network,
+        network=config.network_label,
         frames=config.frames,
         history=config.history,
         seed=config.seed,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from car.action_space import ActionSpace
 from sim.simulator import SimConfig
+from sim.track import DIRECTIONS
 from training.evaluation import Act, Evaluation, evaluate
 from training.held_out import Place, rank
 from training.learner import Learner
@@ -83,10 +84,10 @@ class Examiner:
 
     @property
     def _held_out_sim(self) -> SimConfig:
-        """The world of the ranking: the run's tracks and held-out ones, in surroundings never trained in."""
+        """The world of the ranking: the run's tracks and held-out ones, both ways, in unseen noise."""
         sim = self._config.evaluation_sim
         others = tuple(track for track in self._config.held_out_tracks if track not in sim.tracks)
-        return replace(sim, tracks=sim.tracks + others, noise="unseen")
+        return replace(sim, tracks=sim.tracks + others, directions=DIRECTIONS, noise="unseen")
 
     def _drive(self, act: Act, sim: SimConfig, *, laps: int, seed: int) -> Evaluation:
         config = self._config

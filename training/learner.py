@@ -25,6 +25,8 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from sim.driving import Observations
+from sim.sb3_adapter import SimVecEnv
+from training.health import clip_gradients
 from training.losses import Samples, judge, ppo_losses, teacher_loss
 from training.networks import CameraFeatures, CameraPolicy, has_truth, network_spec
 from training.ppo_config import PpoConfig
@@ -49,6 +51,8 @@ class UpdateReport:
     """Simulated steps in this rollout."""
     rollout_s: float
     """Wall clock of driving."""
+    simulator_s: float
+    """What of that the simulator took: physics and camera."""
     update_s: float
     """Wall clock of learning."""
     episodes: int
@@ -135,6 +139,8 @@ class Learner(PPO):
         env: VecEnv,
         *,
         network: str,
+        network_width: float = 1.0,
+        network_pool: int | None = None,
         config: PpoConfig,
         seed: int,
         teacher: Teacher | None = None,
@@ -146,12 +152,15 @@ class Learner(PPO):
             env: the cars; their number is part of the rollout size. Where their observations hold the ground
                 truth, the critic sees that, and the actor only the rest.
             network: a name in `training.networks.NETWORKS`.
+            network_width: factor on its filters and its dense layer.
+            network_pool: side of the average pool over its frames; its own unless given.
             config: the settings.
             seed: of weights, actions and minibatches.
             teacher: whose choices the policy learns from as far as `advance` says; wants the ground truth.
             sky_mask_rows: rows of the picture, from the top, that the policy does not see.
         """
-        spec = network_spec(network)
+        shape: dict[str, Any] = {"width": network_width, "pool": network_pool}
+        spec = network_spec(network, **shape)
         clip_end = config.clip_range if config.clip_range_end is None else config.clip_range_end
         self.teacher = teacher
         self.teacher_share = 0.0
@@ -172,7 +181,7 @@ class Learner(PPO):
             stats_window_size=EPISODE_WINDOW,
             policy_kwargs={
                 "features_extractor_class": CameraFeatures,
-                "features_extractor_kwargs": {"network": network, "sky_mask_rows": sky_mask_rows},
+                "features_extractor_kwargs": {"network": network, **shape, "sky_mask_rows": sky_mask_rows},
                 "share_features_extractor": spec.shared_trunk and not has_truth(env.observation_space),
                 "net_arch": [],
                 "normalize_images": False,
@@ -203,14 +212,14 @@ class Learner(PPO):
             teacher_share: how much of the lesson is the teacher's, 0 to 1; the rest is PPO's.
         """
         assert self.env is not None
-        started = time.perf_counter()
+        simulated_s, started = self._simulator_s, time.perf_counter()
         self.collect_rollouts(self.env, self._callback, self.rollout_buffer, n_rollout_steps=self.n_steps)
-        driven = time.perf_counter()
+        driven, simulated_s = time.perf_counter(), self._simulator_s - simulated_s
         self._current_progress_remaining = 1.0 - progress
         self.teacher_share = teacher_share if self.teacher is not None else 0.0
         self.train()
         learned = time.perf_counter()
-        report = self._report(rollout_s=driven - started, update_s=learned - driven)
+        report = self._report(rollout_s=driven - started, simulator_s=simulated_s, update_s=learned - driven)
         self.ent_coef = self.entropy_control.update(report.entropy, progress)
         return report
 
@@ -228,7 +237,11 @@ class Learner(PPO):
         self.lesson["explained_variance"] = float(explained)
 
     def _learn_from(self, data: Samples) -> tuple[float, ...]:
-        """Take one gradient step and return its figures, in the order that `train` names them."""
+        """Take one gradient step and return its figures, in the order that `train` names them.
+
+        Raises:
+            DivergedError: the gradient is not finite; the policy is as it was before.
+        """
         assert isinstance(self.policy, CameraPolicy)
         distribution, values = judge(self.policy, data.observations)
         losses = ppo_losses(distribution, values, data, clip_range=self.clip_range_now)
@@ -241,7 +254,7 @@ class Learner(PPO):
             loss = loss + self.teacher_share * divergence
         self.policy.optimizer.zero_grad()
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+        clip_gradients(self.policy, self.max_grad_norm)
         self.policy.optimizer.step()
         return (
             losses.policy.item(),
@@ -279,11 +292,12 @@ class Learner(PPO):
         return float(self.clip_range(self._current_progress_remaining))
 
     @property
-    def is_finite(self) -> bool:
-        """Whether every number of the policy is finite."""
-        return all(bool(torch.isfinite(parameter).all()) for parameter in self.policy.parameters())
+    def _simulator_s(self) -> float:
+        """Wall clock that the cars have spent on physics and camera; 0 in a world that does not count it."""
+        cars = self.env
+        return sum(cars.batch.seconds.values()) if isinstance(cars, SimVecEnv) else 0.0
 
-    def _report(self, *, rollout_s: float, update_s: float) -> UpdateReport:
+    def _report(self, *, rollout_s: float, simulator_s: float, update_s: float) -> UpdateReport:
         """Gather the figures of the update that just ended."""
         episodes = list(self.ep_info_buffer or ())
         laps = [episode for episode in episodes if episode["lap"]]
@@ -296,6 +310,7 @@ class Learner(PPO):
             steps=self.num_timesteps,
             rollout_steps=self.n_steps * self.n_envs,
             rollout_s=rollout_s,
+            simulator_s=simulator_s,
             update_s=update_s,
             episodes=len(episodes),
             reward=mean("r"),

@@ -8,7 +8,7 @@ map, into `policy.onnx`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import gymnasium
@@ -19,7 +19,8 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from car.errors import unknown_name
+from car.errors import Sim2RaceError, unknown_name
+from car.preprocess import HEIGHT, WIDTH
 from sim.driving import HISTORY_KEY, OBSERVATION_KEY, TRUTH_KEY
 
 
@@ -76,22 +77,73 @@ NETWORKS: dict[str, NetworkSpec] = {
 }
 
 
-def network_spec(name: str) -> NetworkSpec:
-    """Return the network called `name`.
+POOLS = (1, 2, 4, 5)
+"""Sides of the pool that divide a frame and leave enough of it for the convolutions of some network."""
+NARROWEST, WIDEST = 0.1, 4.0
+"""Factors on the width: of 16 filters two are left; beyond, `deep` outgrows the 2 GB of an ONNX file."""
+
+
+def network_spec(name: str, *, width: float = 1.0, pool: int | None = None) -> NetworkSpec:
+    """Return the network called `name`, perhaps wider or narrower, behind its own pool or another.
+
+    Args:
+        name: in `NETWORKS`.
+        width: factor on the filters of every convolution and on the dense layer.
+        pool: side of the average pool over the frame in pixels; the network's own unless given.
 
     Raises:
         UnknownNameError: there is no such network; the message suggests the nearest.
+        Sim2RaceError: width or pool are out of range, or the pool leaves too little for the convolutions.
     """
     if name not in NETWORKS:
         raise unknown_name("network", name, NETWORKS)
-    return NETWORKS[name]
+    if not NARROWEST <= width <= WIDEST:
+        raise Sim2RaceError(f"network_width is {width}; expected {NARROWEST:g} to {WIDEST:g}.")
+    spec = NETWORKS[name]
+    wide = replace(
+        spec,
+        pool=spec.pool if pool is None else pool,
+        convolutions=tuple(replace(one, filters=_scaled(one.filters, width)) for one in spec.convolutions),
+        dense=_scaled(spec.dense, width),
+    )
+    if wide.pool not in POOLS or _smallest_side(wide) < 1:
+        fitting = [side for side in POOLS if _smallest_side(replace(spec, pool=side)) >= 1]
+        raise Sim2RaceError(
+            f"network_pool is {pool}; expected {', '.join(map(str, fitting))} for the network {name!r}."
+        )
+    return wide
+
+
+def network_label(name: str, *, width: float = 1.0, pool: int | None = None) -> str:
+    """Return what a policy calls its network: the name, and what differs, as in "small, width 0.5"."""
+    spec, own = network_spec(name, width=width, pool=pool), NETWORKS[name]
+    wider = "" if width == 1.0 else f", width {width:g}"
+    return f"{name}{wider}" + ("" if spec.pool == own.pool else f", pool {spec.pool}")
+
+
+def _scaled(count: int, width: float) -> int:
+    return max(1, round(width * count))
+
+
+def _smallest_side(spec: NetworkSpec) -> int:
+    """Return the smaller side of the last activations, 0 or less if the convolutions do not fit."""
+    side = min(HEIGHT, WIDTH) // spec.pool
+    for convolution in spec.convolutions:
+        side = (side - convolution.kernel) // convolution.stride + 1
+    return side
 
 
 class CameraFeatures(BaseFeaturesExtractor):
     """Features of a stack of camera frames and, where the observation has them, of the last commands."""
 
     def __init__(
-        self, observation_space: gymnasium.Space[Any], *, network: str, sky_mask_rows: int = 0
+        self,
+        observation_space: gymnasium.Space[Any],
+        *,
+        network: str,
+        width: float = 1.0,
+        pool: int | None = None,
+        sky_mask_rows: int = 0,
     ) -> None:
         """Build the layers of the network called `network`.
 
@@ -99,13 +151,16 @@ class CameraFeatures(BaseFeaturesExtractor):
             observation_space: Box uint8 (K, H, W), or a Dict of it under "observation", perhaps with a
                 Box float32 (M, 2) under "history"; other keys are not for the actor.
             network: a name in `NETWORKS`.
+            width: factor on its filters and its dense layer.
+            pool: side of the average pool; the network's own unless given.
             sky_mask_rows: rows of the picture, from the top, that are black to the network; rounded down to
                 whole squares of its pool.
 
         Raises:
             UnknownNameError: there is no network of that name.
+            Sim2RaceError: it cannot have that width or pool.
         """
-        spec = network_spec(network)
+        spec = network_spec(network, width=width, pool=pool)
         super().__init__(observation_space, features_dim=spec.dense)
         self.masked_rows = sky_mask_rows // spec.pool
         """Rows behind the pool that are black."""

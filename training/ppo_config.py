@@ -10,7 +10,7 @@ from car.errors import Sim2RaceError
 from training.config_file import LATER
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
     """Return whether this CPU multiplies bfloat16 in hardware."""
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
@@ -44,7 +44,7 @@ class PpoConfig:
     """Weight of the critic's loss."""
     max_gradient_norm: float = 0.5
     """Longer gradients are shortened to this."""
-    bfloat16: bool = field(default_factory=_has_bfloat16)
+    bfloat16: bool = field(default_factory=has_bfloat16)
     """Compute the gradients of the network's trunk in bfloat16: twice as fast on a CPU that has it, slower
     on others, and learns as well; on where the CPU has it."""
     entropy_weight: float = 0.01

@@ -1,6 +1,6 @@
 """The folder of a training run, and what lies where in it.
 
-config.json     the resolved configuration, written first
+config.json     the resolved configuration
 metrics.jsonl   one line per rollout: figures while exploring, and of the greedy evaluation when there was one
 school.json     the stages of the training
 files/          copies of the reward file, the camera's calibration and the track files that the settings name
@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -40,8 +40,20 @@ class RunFolder:
     """The folder."""
 
     @staticmethod
-    def create(parent: Path, name: str, config: Mapping[str, Any]) -> RunFolder:
+    def create(
+        parent: Path,
+        name: str,
+        config: Mapping[str, Any],
+        *,
+        prepare: Callable[[RunFolder], None] = lambda _: None,
+    ) -> RunFolder:
         """Make a new folder `<name>-YYYYmmdd-HHMMSS` in `parent` and write the configuration into it.
+
+        Args:
+            parent: where to.
+            name: what its own name begins with.
+            config: the configuration, written last: with it the folder is a run, which has to be complete.
+            prepare: writes what else belongs into it.
 
         Raises:
             Sim2RaceError: the folder cannot be written.
@@ -61,6 +73,7 @@ class RunFolder:
         except OSError as error:
             raise Sim2RaceError(f"Cannot write {path}: {error.strerror or error}.") from error
         folder = RunFolder(path)
+        prepare(folder)
         write_atomically(folder.config_path, json.dumps(config, indent=2) + "\n")
         return folder
 
@@ -204,6 +217,8 @@ class RunFolder:
 
     def cut_metrics(self, steps: int) -> None:
         """Drop the metrics after `steps`, and a half-written last line: the training goes on from there."""
+        if not self.metrics_path.is_file():
+            return
         kept = [row for row in self.metrics() if row["steps"] <= steps]
         write_atomically(self.metrics_path, "".join(json.dumps(row) + "\n" for row in kept))
 

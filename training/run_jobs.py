@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -23,13 +24,13 @@ from training.train_config import TrainConfig
 HASH_DIGITS = 10
 
 
-def training_job(config: TrainConfig, folder: Path, *, threads: int) -> Job:
+def training_job(config: TrainConfig, folder: Path, *, threads: int | None) -> Job:
     """Lay out the folder of a training, unless it is there, and return the job that trains it.
 
     Args:
         config: what to train; `runs` is not used.
         folder: where the run's folder is made: `<name>-<hash of the configuration>`.
-        threads: cores that it may use, which is not part of what it is.
+        threads: of simulator and learner, which is not part of what it is; as configured if None.
 
     Raises:
         Sim2RaceError: a name in the configuration does not exist, or a file cannot be read or written.
@@ -38,11 +39,15 @@ def training_job(config: TrainConfig, folder: Path, *, threads: int) -> Job:
         raise Sim2RaceError("These runs begin anew, or go on by themselves; leave out --train.resume.")
     run = RunFolder(folder / f"{config.name}-{config_hash(config)}")
     aside = folder / ".new"
-    wide = replace(config, runs=aside, torch_threads=threads, sim=replace(config.sim, threads=threads))
+    wide = replace(config, runs=aside)
+    if threads is not None:
+        wide = replace(wide, torch_threads=threads, sim=replace(config.sim, threads=threads))
     if not run.config_path.is_file():
         fresh, _ = open_run(wide)
         os.replace(fresh.path, run.path)
-        aside.rmdir()
+        # What a kill has left in it is in nobody's way.
+        with contextlib.suppress(OSError):
+            aside.rmdir()
     if last_session(run).state not in (RUNNING, FINISHED):
         write_atomically(run.config_path, json.dumps(config_to_data(wide), indent=2) + "\n")
     return Job(

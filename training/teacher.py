@@ -31,6 +31,7 @@ from car.files import atomic_path
 from sim.driving import TRUTH_KEY, Observations
 from sim.sb3_adapter import SimVecEnv
 from sim.simulator import SimConfig
+from training.health import DivergedError, is_finite
 from training.teacher_snapshot import TeacherSnapshots, load_teacher_snapshot, save_teacher_snapshot
 
 REPORT_UPDATES = 10
@@ -150,6 +151,9 @@ def train_teacher(
 
     Returns:
         The teacher, None if it was stopped.
+
+    Raises:
+        DivergedError: its numbers are not finite any more.
     """
     model, seconds = _build(config, sim, actions, seed=seed), 0.0
     if snapshots is not None and snapshots.path.is_file():
@@ -160,7 +164,13 @@ def train_teacher(
             model = _build(config, sim, actions, seed=seed)
     follower = _Follower(config, report, snapshots, seconds=seconds)
     left = max(0, config.steps - model.num_timesteps)
-    model.learn(left, callback=follower, reset_num_timesteps=False)
+    try:
+        model.learn(left, callback=follower, reset_num_timesteps=False)
+    except (RuntimeError, ValueError):
+        # What PyTorch says when it is to throw dice with probabilities that are no numbers.
+        if is_finite(model.policy):
+            raise
+    follower.check_health()
     return None if follower.stopped else Teacher(model)
 
 
@@ -225,6 +235,7 @@ class _Follower(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         """Save, if it is time to: here the last rollout has been learned from."""
+        self.check_health()
         if self._snapshots is None or self.num_timesteps == self._saved_at:
             return
         interval = self._snapshots.every_steps
@@ -235,6 +246,21 @@ class _Follower(BaseCallback):
                 save_teacher_snapshot(self._snapshots.path, self.model, seconds=self._seconds)
             except Sim2RaceError as error:
                 self._snapshots.complain(str(error))
+
+    def check_health(self) -> None:
+        """Stop before a network that is ruined replaces the snapshot of one that is not.
+
+        Raises:
+            DivergedError: the network holds numbers that are not finite.
+        """
+        if is_finite(self.model.policy):
+            return
+        snapshot = None if self._snapshots is None else self._snapshots.path
+        kept = snapshot if snapshot is not None and snapshot.is_file() else "none"
+        raise DivergedError(
+            f"The teacher's training diverged after {self.num_timesteps} steps: its network holds numbers "
+            f"that are not finite; last good snapshot: {kept}."
+        )
 
     @property
     def _seconds(self) -> float:

@@ -10,6 +10,8 @@ from typing import Literal
 from car.errors import Sim2RaceError
 from sim.rewards import RewardConfig
 from sim.simulator import SimConfig
+from training.config_file import LATER
+from training.networks import network_label
 from training.ppo_config import PpoConfig
 from training.school import School
 from training.teacher import TeacherConfig
@@ -42,6 +44,11 @@ class TrainConfig:
     """Stages: target, hall (harder tracks first), world (harder tracks throughout), or a JSON file."""
     network: str = "small"
     """Network: small (fast on a CPU), deepracer (DeepRacer's three layers) or deep (its five layers)."""
+    network_width: float = field(default=1.0, metadata=LATER)
+    """Factor on the network's filters and dense layers, 0.1 to 4; narrower is faster."""
+    network_pool: int | None = field(default=None, metadata=LATER)
+    """Side of the squares of pixels that are averaged first, inside the network: 1, 2, 4 or 5 (deepracer: 1
+    or 2); its own, 2 in small and 1 in the others, unless given. Larger is faster."""
     actions: Path | None = None
     """DeepRacer model_metadata.json with the action space; the inverted chevron unless given."""
     frames: int = 1
@@ -72,7 +79,8 @@ class TrainConfig:
     evaluation_rate_hz: float = 30.0
     """Decisions per second in evaluation: the car's."""
     held_out_tracks: tuple[str, ...] = ("reinvent-2018", "random:seed=1001")
-    """Driven beside the run's own, in unseen surroundings, to choose the snapshot that is exported."""
+    """Driven beside the run's own, in both directions and unseen surroundings, to choose the snapshot that is
+    exported."""
     held_out_laps: int = 5
     """Laps per track and direction for that; 0 to choose by the greedy evaluations alone."""
     snapshot_steps: int = 50_000
@@ -121,6 +129,15 @@ class TrainConfig:
             control_rate_hz=self.evaluation_rate_hz,
             tight_spot_share=max(self.sim.tight_spot_share, self.teacher.tight_spot_share),
         )
+
+    @property
+    def network_label(self) -> str:
+        """The network's name, with its width and pool where they are not the usual ones.
+
+        Raises:
+            Sim2RaceError: there is no network of that name, or it cannot have that width or pool.
+        """
+        return network_label(self.network, width=self.network_width, pool=self.network_pool)
 
     @property
     def evaluation_sim(self) -> SimConfig:

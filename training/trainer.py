@@ -25,6 +25,7 @@ from training.assembly import build_cars, build_learner, export_snapshot, load_s
 from training.display import TrainingDisplay
 from training.evaluation import Evaluation
 from training.examiner import Examiner
+from training.health import DivergedError, is_collapsed, is_finite
 from training.learner import UpdateReport
 from training.run_folder import RunFolder
 from training.school import Stage
@@ -34,11 +35,6 @@ from training.stopwatch import Stopwatch
 from training.teacher import TeacherReport, load_teacher, train_teacher
 from training.teacher_snapshot import TeacherSnapshots
 from training.train_config import TrainConfig
-
-COLLAPSED_ENTROPY = 1e-3
-"""Entropy in nats below which a policy of discrete actions tries nothing any more."""
-COLLAPSED_LAPS = 0.1
-"""Lap share while exploring below which that is the end of it."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +84,7 @@ class Trainer:
         elif config.start_from is not None:
             load_snapshot(start_snapshot(config, folder), self._learner, for_training=False)
             self._learner.num_timesteps = 0
+        folder.cut_metrics(self._state.steps)
         self._began_s = time.monotonic() - self._state.seconds
         self._tensorboard = Logger(None, [TensorBoardOutputFormat(str(folder.tensorboard_path))])
         self._complained = False
@@ -163,8 +160,14 @@ class Trainer:
         before = self._state.steps
         progress = min(1.0, before / self._config.max_steps)
         self._go_to_stage(self._school.stage_at(progress))
-        report = self._learner.advance(progress, teacher_share=self._config.teacher.share(progress))
-        self._check_health(report)
+        try:
+            report = self._learner.advance(progress, teacher_share=self._config.teacher.share(progress))
+            self._check_health(report)
+        except DivergedError as problem:
+            raise DivergedError(
+                f"Training diverged after {self._learner.num_timesteps} steps: {problem}; "
+                f"last good snapshot: {self._saved or 'none'}."
+            ) from problem
         self._state = replace(
             self._state,
             steps=report.steps,
@@ -182,38 +185,34 @@ class Trainer:
             self._state = replace(self._state, best_merit=list(evaluation.merit))
         interval = self._config.snapshot_steps
         is_time = report.steps // interval > before // interval
-        if (evaluation is not None or is_time) and self._save() and evaluation is not None:
-            snapshot = self._folder.snapshot_path(report.steps)
-            self._folder.write_evaluation(snapshot, evaluation)
-            if is_best:
+        if evaluation is not None or is_time:
+            self._keep(evaluation, is_best=is_best)
+
+    def _keep(self, evaluation: Evaluation | None, *, is_best: bool) -> None:
+        """Write a snapshot; its evaluation comes before it, so that a kill between them loses neither."""
+        snapshot = self._folder.snapshot_path(self._state.steps)
+        try:
+            if evaluation is not None:
+                self._folder.write_evaluation(snapshot, evaluation)
+            if self._save() and is_best:
                 self._folder.write_best(snapshot.stem)
+        except Sim2RaceError as error:
+            self._complain(str(error))
 
     def _check_health(self, report: UpdateReport) -> None:
-        """Stop a training that can no longer come to anything.
+        """Stop a training that can no longer come to anything; a continuous policy may make up its mind.
 
         Raises:
-            Sim2RaceError: it diverged, or the policy does always the same before it can drive.
+            DivergedError: it diverged, or the policy does always the same before it can drive.
         """
-        problem = ""
-        if not self._learner.is_finite:
-            problem = "the network holds numbers that are not finite"
-        elif self._is_collapsed(report):
-            problem = f"the policy explores no more (entropy {report.entropy:.1e}) and cannot drive"
-        if problem:
-            raise Sim2RaceError(
-                f"Training diverged after {report.steps} steps: {problem}; "
-                f"last good snapshot: {self._saved or 'none'}."
-            )
-
-    def _is_collapsed(self, report: UpdateReport) -> bool:
-        """Say whether the policy made up its mind before it could drive; a continuous one may."""
+        if not is_finite(self._learner.policy):
+            raise DivergedError("the network holds numbers that are not finite")
         discrete = isinstance(self._actions, DiscreteActionSpace)
-        return (
-            discrete
-            and report.episodes > 0
-            and report.entropy < COLLAPSED_ENTROPY
-            and report.lap_share < COLLAPSED_LAPS
-        )
+        lap_share, episodes = report.lap_share, report.episodes
+        if discrete and is_collapsed(entropy=report.entropy, lap_share=lap_share, episodes=episodes):
+            raise DivergedError(
+                f"the policy explores no more (entropy {report.entropy:.1e}) and cannot drive"
+            )
 
     def _is_time_to_evaluate(self, report: UpdateReport) -> bool:
         """Say whether a greedy evaluation is due and worth its time."""
@@ -335,6 +334,9 @@ class Trainer:
                 self._display.say(str(error))
                 continue
             self._saved = path
-            self._folder.cut_metrics(self._state.steps)
+            # A kill may have come between the snapshot and the note that it is the best.
+            known = [one for one in reversed(self._folder.candidates()) if one.path <= path]
+            if known:
+                self._folder.write_best(max(known, key=lambda one: one.merit).path.stem)
             return
         raise damaged

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -147,6 +148,17 @@ def test_a_long_latency_is_not_cut_short_at_any_rate(rate_hz: float, periods: in
         assert abs(float(simulator.states["steering_rad"][0])) < 1e-6
     simulator.step(np.array([[0.2, 1.0]]))
     assert float(simulator.states["steering_rad"][0]) > 1e-3
+
+
+def test_without_latency_the_same_cars_obey_at_once() -> None:
+    jittery = SimConfig(vehicle_spread=(("latency_jitter_s", 0.02),))
+    late, prompt = (
+        Simulator(replace(jittery, latency=latency), n_cars=8, seed=3) for latency in (True, False)
+    )
+    assert late._latencies_s().min() > 0.0
+    assert prompt._latencies_s().tolist() == [0.0] * 8
+    for name in ("friction", "steering_lag_s", "speed_gain"):
+        np.testing.assert_array_equal(prompt._parameters[name], late._parameters[name])
 
 
 def test_latency_jitters_and_pictures_get_lost_as_often_as_asked() -> None:

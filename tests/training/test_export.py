@@ -11,6 +11,7 @@ import onnx
 import pytest
 import torch
 
+from analysis.heatmap_grid import read_grid
 from car.action_space import ActionSpace, ContinuousActionSpace, DiscreteActionSpace
 from car.errors import Sim2RaceError
 from car.policy import Policy
@@ -34,11 +35,15 @@ def _learner(
     history: int = 0,
     continuous: bool = False,
     sky_mask_rows: int = 0,
+    width: float = 1.0,
+    pool: int | None = None,
 ) -> Learner:
     env = ToyVecEnv(4, frames=frames, history=history, continuous=continuous)
     learner = Learner(
         env,
         network=network,
+        network_width=width,
+        network_pool=pool,
         config=PpoConfig(cars=4, rollout_steps=2, batch_size=8),
         seed=3,
         sky_mask_rows=sky_mask_rows,
@@ -113,6 +118,35 @@ def test_the_deep_network_is_exported_with_its_heat_map_too(
     explained = Policy.load(path).explain(frame, np.array([1]), np.zeros((1, 2, 2), np.float32))
     assert explained.heatmap.shape == (1, 25, 35)
     assert explained.heatmap.sum() + explained.bias[0] == pytest.approx(explained.logits[0, 1], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("network", "width", "pool"),
+    [
+        ("small", 0.1, None), ("small", 0.5, 4), ("small", 2.0, 1), ("small", 1.0, 5),
+        ("deepracer", 0.5, 2), ("deep", 0.1, 1), ("deep", 0.5, 5),
+    ],
+)  # fmt: skip
+def test_every_width_and_pool_is_exported_with_its_heat_map_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: str, width: float, pool: int | None
+) -> None:
+    monkeypatch.setattr(export, "PROOF_FRAMES", 4)
+    learner = _learner(network=network, width=width, pool=pool, history=2, sky_mask_rows=20)
+    path = tmp_path / "policy.onnx"
+    assert export_policy(learner.policy, path, metadata=_metadata(network=network, history=2)).holds
+    frame = np.random.default_rng(5).integers(0, 256, (1, 1, 120, 160), dtype=np.uint8)
+    explained = Policy.load(path).explain(frame, np.array([1]), np.zeros((1, 2, 2), np.float32))
+    assert explained.heatmap.sum() + explained.bias[0] == pytest.approx(explained.logits[0, 1], rel=1e-3)
+    features, grid = learner.policy.pi_features_extractor, read_grid(path)
+    assert isinstance(features, CameraFeatures) and grid is not None
+    assert explained.heatmap.shape[1:] == features.map_shape[1:]
+    # What convolutions without padding leave out is less than a stride at the right and at the bottom.
+    for first, stride, cells, pixels in (
+        (grid.first_x_px, grid.stride_x_px, features.map_shape[2], 160),
+        (grid.first_y_px, grid.stride_y_px, features.map_shape[1], 120),
+    ):
+        last = first + (cells - 1) * stride
+        assert 0.0 < first < pixels / 2 and 0.0 <= (pixels - 1 - last) - first < stride
 
 
 @pytest.mark.parametrize("network", ["small", "deepracer"])

@@ -16,7 +16,7 @@ import pytest
 
 from car.errors import Sim2RaceError, UnknownNameError
 from tests.training.tiny import NO_EXTRAS, tiny_training
-from training import run_jobs
+from training import assembly, run_jobs
 from training.config_file import config_to_data
 from training.run_folder import RunFolder
 from training.run_jobs import config_hash
@@ -47,6 +47,21 @@ def test_seeds_make_runs_of_their_own(tmp_path: Path) -> None:
     assert len({job.name for job in jobs}) == 3
     seeds = [json.loads((job.folder / "config.json").read_text())["seed"] for job in jobs]
     assert seeds == [1, 2, 3]
+
+
+def test_a_kill_while_a_folder_is_laid_out_leaves_no_half_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(assembly, "copy_files", die)
+        with pytest.raises(RuntimeError, match="killed"):
+            sweep_jobs(_config(tmp_path))
+    assert not list(tmp_path.rglob("config.json"))
+    assert len(sweep_jobs(_config(tmp_path))) == 2
+    assert len(list(tmp_path.glob("*/config.json"))) == 2
 
 
 def test_ctrl_c_stops_the_trainings_in_order_with_a_snapshot_each(tmp_path: Path) -> None:
@@ -112,7 +127,7 @@ def test_a_cluster_without_ray_names_what_to_install(tmp_path: Path, monkeypatch
 def test_a_setting_that_came_later_changes_a_runs_name_only_when_it_is_used() -> None:
     config = tiny_training(Path("unused"))
     older = config_to_data(config)
-    del older["ppo"]["clip_range_end"]
+    del older["ppo"]["clip_range_end"], older["network_width"], older["network_pool"], older["sim"]["latency"]
     text = json.dumps(run_jobs._content(older), sort_keys=True)
     assert hashlib.sha256(text.encode()).hexdigest().startswith(config_hash(config))
     assert config_hash(replace(config, ppo=replace(config.ppo, clip_range_end=0.1))) != config_hash(config)

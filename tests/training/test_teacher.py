@@ -258,3 +258,25 @@ def test_a_run_keeps_its_teacher_and_goes_on_with_it(tmp_path: Path) -> None:
     again = train(TrainConfig(resume=result.folder), console=Console(quiet=True))
     assert again.steps == 128
     assert folder.teacher_path.stat().st_mtime_ns == written_at
+
+
+def test_a_teacher_whose_numbers_are_none_any_more_stops_and_keeps_its_last_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, count = SimVecEnv.step_wait, iter(range(1, 10_000))
+
+    def step_and_spoil(self: SimVecEnv) -> Any:
+        observations, rewards, finished, infos = step(self)
+        if next(count) == 3 * SMALL.rollout_steps - 1:
+            rewards = np.full_like(rewards, np.nan)
+        return observations, rewards, finished, infos
+
+    monkeypatch.setattr(SimVecEnv, "step_wait", step_and_spoil)
+    rollout = SMALL.cars * SMALL.rollout_steps
+    kept = TeacherSnapshots(tmp_path / "teacher.zip", rollout, lambda text: None)
+    complaint = f"The teacher's training diverged after {3 * rollout} steps.*good snapshot: {kept.path}"
+    with pytest.raises(Sim2RaceError, match=complaint):
+        train_teacher(SMALL, SIM, ACTIONS, seed=1, report=lambda _: True, snapshots=kept)
+    content = read_archive(kept.path, kind="snapshot")
+    assert json.loads(content["state"])["steps"] == 2 * rollout
+    assert all(bool(torch.isfinite(value).all()) for value in content["policy"].values())
