@@ -2,14 +2,15 @@
 
 Every row trains two ways that differ in one ingredient, with several seeds each, examines the policies and
 says whether the claim holds. Runs and exams that are there are not made again, so it can be stopped and
-started, and rows can be added; the report is written anew after every row.
+started, and rows can be added; the report is written anew after every row, and keeps the rows of an earlier
+command with the same settings.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from rich.table import Table
 
 from analysis.ablation import COLUMNS, Judgement, markdown, seed_values, verdict, welch
 from analysis.ablation_plots import plot_claims, plot_differences
-from car.errors import Sim2RaceError
+from car.errors import BadFileError, Sim2RaceError
 from car.files import write_atomically
+from car.json_file import read_json_object
 from training import provenance
 from training.ablation_plan import (
     Speed,
@@ -32,13 +34,14 @@ from training.ablation_plan import (
     plan_row,
     unique_jobs,
 )
-from training.ablation_rows import AblationRow, rows_named
+from training.ablation_rows import ROWS, AblationRow, rows_named
 from training.job_display import JobDisplay
-from training.jobs import Engine, LocalEngine, run_jobs
+from training.jobs import Engine, Job, LocalEngine, run_jobs
 from training.runs_command import duration
 from training.settings import options_of
 from training.train_config import TrainConfig
 
+REPORT = "ablation.json"
 EXAM_S = 45.0
 """About what an exam of ten laps each way on three tracks takes on one core."""
 
@@ -86,6 +89,15 @@ class _Setup:
         return plan_row(row, self.base, self.config.folder, seeds=seeds, threads=self.threads)
 
 
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came of a row."""
+
+    judgement: Judgement
+    figures: list[dict[str, Any]]
+    """Of its exams."""
+
+
 def run(config: AblateConfig) -> int:
     """Train and examine what is left, and write the report."""
     if config.seeds < 1 or config.laps < 1:
@@ -104,24 +116,52 @@ def run(config: AblateConfig) -> int:
     _state_budget(setup, rows, trainings)
     if config.plan:
         return 0
-    judgements: list[Judgement] = []
-    figures: list[dict[str, Any]] = []
+    results = _earlier_results(setup, rows)
     for row in rows:
         complete = _work_through(setup, row, trainings[row.name])
-        found = _figures(setup, row, trainings[row.name])
-        known = {(one["run"], one["noise"], one["track"], one["direction"]) for one in figures}
-        figures += [
-            one for one in found if (one["run"], one["noise"], one["track"], one["direction"]) not in known
-        ]
-        judgements.append(judge(row, found))
-        write_report(config, judgements, figures)
-        console.print(f"{row.name}: {judgements[-1].verdict}", highlight=False)
+        figures = _figures(setup, row, trainings[row.name])
+        results[row.name] = Result(judge(row, figures), figures)
+        _report(config, results)
+        console.print(f"{row.name}: {results[row.name].judgement.verdict}", highlight=False)
         if not complete:
             console.print("Stopped; the same command goes on.")
             return 130
-    console.print(claims_table(judgements))
+    console.print(claims_table([results[row.name].judgement for row in ROWS if row.name in results]))
     console.print(f"Wrote {config.folder / 'ablation.md'}.", highlight=False, soft_wrap=True)
     return 0
+
+
+def _earlier_results(setup: _Setup, asked: Sequence[AblationRow]) -> dict[str, Result]:
+    """Return what came of the rows of an earlier command with the same settings, where all of it is there."""
+    config = setup.config
+    try:
+        report = read_json_object(config.folder / REPORT)
+    except BadFileError:
+        return {}
+    if report.get("settings") != settings_data(config):
+        return {}
+    names = {claim["name"] for claim in report["claims"]} - {row.name for row in asked}
+    results = {}
+    for row in ROWS:
+        if row.name not in names or row.missing:
+            continue
+        trainings = setup.plan(row)
+        exams = [job for training in trainings for job in _exams(setup, row, training)]
+        if exams and all(job.is_done() for job in [*unique_jobs(trainings), *exams]):
+            figures = _figures(setup, row, trainings)
+            results[row.name] = Result(judge(row, figures), figures)
+    return results
+
+
+def _report(config: AblateConfig, results: Mapping[str, Result]) -> None:
+    """Write the report, rows in their usual order, and the figures of shared trainings once."""
+    names = [row.name for row in ROWS]
+    ordered = sorted(results.values(), key=lambda one: names.index(one.judgement.name))
+    figures: dict[tuple[str, ...], dict[str, Any]] = {}
+    for result in ordered:
+        for one in result.figures:
+            figures.setdefault((one["run"], one["noise"], one["track"], one["direction"]), one)
+    write_report(config, [result.judgement for result in ordered], list(figures.values()))
 
 
 def judge(row: AblationRow, figures: Sequence[dict[str, Any]]) -> Judgement:
@@ -150,18 +190,31 @@ def write_report(
     config: AblateConfig, judgements: Sequence[Judgement], figures: Sequence[dict[str, Any]]
 ) -> None:
     """Write ablation.json, ablation.md and the pictures."""
-    options = options_of(config.train, AblateConfig().train, "train")
+    settings = settings_data(config)
+    options = settings["train"]
     command = f"sim2race ablate --seeds {config.seeds} --steps {config.steps} --laps {config.laps} {options}"
     about = [
         f"Seeds per training: {config.seeds}; steps per training: {config.steps:,}; laps per track and "
         f"direction: {config.laps}; exams on the vehicle preset real-car at 30 Hz, both directions.",
         f"Made by `{command.rstrip()}`, source {provenance.git_revision()}.",
     ]
-    data = {"about": about, "claims": [one.to_data() for one in judgements], "exams": list(figures)}
-    write_atomically(config.folder / "ablation.json", json.dumps(data, indent=2) + "\n")
+    data = {
+        "settings": settings,
+        "about": about,
+        "claims": [one.to_data() for one in judgements],
+        "exams": list(figures),
+    }
+    write_atomically(config.folder / REPORT, json.dumps(data, indent=2) + "\n")
     write_atomically(config.folder / "ablation.md", markdown(judgements, figures, about))
     plot_claims(judgements, config.folder / "claims.png")
     plot_differences(judgements, config.folder / "differences.png")
+
+
+def settings_data(config: AblateConfig) -> dict[str, Any]:
+    """Return what the rows of one report have in common."""
+    names = ("seeds", "steps", "laps", "max_lap_s")
+    options = options_of(config.train, AblateConfig().train, "train")
+    return {**{name: getattr(config, name) for name in names}, "train": options}
 
 
 def claims_table(judgements: Sequence[Judgement]) -> Table:
@@ -217,26 +270,20 @@ def _estimate(setup: _Setup, speed: Speed, left: int, exams: int) -> str:
 
 def _work_through(setup: _Setup, row: AblationRow, trainings: Sequence[Training]) -> bool:
     """Train and examine what is left of a row; return whether nobody stopped it."""
-    config = setup.config
     setup.console.print(f"{row.name}: {row.claim}", highlight=False, soft_wrap=True)
     with JobDisplay(setup.console) as display:
         if not run_jobs(unique_jobs(trainings), setup.engine, watch=display.watch):
             return False
-        jobs = {
-            job.name: job
-            for training in trainings
-            for job in exam_jobs(row, training, config.folder, laps=config.laps, max_lap_s=config.max_lap_s)
-        }
+        jobs = {job.name: job for training in trainings for job in _exams(setup, row, training)}
         return run_jobs(list(jobs.values()), setup.engine, watch=display.watch)
 
 
 def _figures(setup: _Setup, row: AblationRow, trainings: Sequence[Training]) -> list[dict[str, Any]]:
     """Return the figures of a row's exams."""
+    return [figure for training in trainings for figure in exam_rows(training, _exams(setup, row, training))]
+
+
+def _exams(setup: _Setup, row: AblationRow, training: Training) -> list[Job]:
+    """Return the exams of a training that is finished."""
     config = setup.config
-    return [
-        figure
-        for training in trainings
-        for figure in exam_rows(
-            training, exam_jobs(row, training, config.folder, laps=config.laps, max_lap_s=config.max_lap_s)
-        )
-    ]
+    return exam_jobs(row, training, config.folder, laps=config.laps, max_lap_s=config.max_lap_s)

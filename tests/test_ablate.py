@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import sim2race_ablate
 from car.errors import Sim2RaceError
-from sim2race_ablate import AblateConfig, judge, run
+from sim2race_ablate import AblateConfig, judge, run, write_report
 from tests.training.tiny import tiny_training
 from training.ablation_rows import NEW_TRACKS, TARGET, Variant, rows_named
+from training.jobs import LocalEngine
 
 
 def _exams(variant: str, shares: list[int]) -> list[dict[str, Any]]:
@@ -36,6 +38,7 @@ def test_a_claim_is_judged_by_its_own_measure_noise_and_tracks() -> None:
     assert judge(row, figures[:1]).verdict == "undecided"
 
 
+@pytest.mark.timeout(900)
 def test_a_row_is_trained_examined_and_reported_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +67,28 @@ def test_a_row_is_trained_examined_and_reported_once(
     capsys.readouterr()
     assert run(config) == 0
     assert "0 of them left" in capsys.readouterr().out
+    # A row asked for later joins the report; one that shares the base's training needs half of the work.
+    monkeypatch.undo()
+    assert run(replace(config, rows=("latency-trained",))) == 0
+    assert "2 trainings of 64 steps, 1 of them left" in capsys.readouterr().out
+    joined = json.loads((tmp_path / "ablation.json").read_text())
+    assert [one["name"] for one in joined["claims"]] == ["directions", "latency-trained"]
+    assert joined["claims"][0] == data["claims"][0]
+    assert len(joined["exams"]) == 3 * 2 * 3
+
+
+def test_rows_made_with_other_settings_or_not_there_any_more_do_not_join_a_report(tmp_path: Path) -> None:
+    config = AblateConfig(folder=tmp_path, steps=64, train=tiny_training(tmp_path, name="ablation"))
+    engine = LocalEngine(jobs=1, threads=1, outputs=tmp_path / "output")
+    setup = sim2race_ablate._Setup(config, Console(quiet=True), engine, 1, config.train)
+    assert sim2race_ablate._earlier_results(setup, []) == {}
+    (judgement,) = [judge(row, []) for row in rows_named(("directions",))]
+    write_report(replace(config, laps=3), [judgement], [])
+    assert sim2race_ablate._earlier_results(setup, []) == {}
+    assert not list(tmp_path.glob("runs/*"))
+    write_report(config, [judgement], [])
+    assert sim2race_ablate._earlier_results(setup, rows_named(("directions",))) == {}
+    assert sim2race_ablate._earlier_results(setup, []) == {}
 
 
 def test_nothing_to_compare_is_refused(tmp_path: Path) -> None:

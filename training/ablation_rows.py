@@ -178,6 +178,14 @@ ROWS = (
         "lower",
     ),
     AblationRow(
+        "latency-trained",
+        "A policy for a car that obeys late must be trained on one that does.",
+        BASE,
+        Variant("no-latency", {"sim.latency": False}),
+        "lap_share",
+        "higher",
+    ),
+    AblationRow(
         "blur",
         "Averaging each frame with the one before it does not help.",
         BASE,
