@@ -41,7 +41,7 @@ class BenchConfig:
     """Damaged and hostile files that the console is made to open."""
     seed: int = 1
     """Of those files, or of the learner's first training."""
-    steps: int = 16_384
+    steps: int = 12_288
     """Length of each of the learner's trainings."""
     seeds: int = 1
     """Trainings of each variant of the learner."""

@@ -63,7 +63,7 @@ class LearnerBench:
 
     folder: Path
     """Where runs and report go."""
-    steps: int = 16_384
+    steps: int = 12_288
     """Length of each training."""
     seeds: int = 1
     """Trainings of each variant, from the base's seed on."""
