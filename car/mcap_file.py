@@ -111,7 +111,8 @@ class McapFile:
             while True:
                 file.seek(at)
                 head = file.read(_RECORD.size)
-                if len(head) < _RECORD.size:
+                # A file that is being written has grown since: it is read as it was when it was opened.
+                if at + _RECORD.size > self._size or len(head) < _RECORD.size:
                     self._note(f"the file ends at byte {self._size} without its index")
                     return
                 op, size = _RECORD.unpack(head)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from car.action_space import DiscreteActionSpace, default_action_space
 from car.calibration import default_calibration
 from car.errors import BadFileError, Sim2RaceError
 from car.log_reader import CarLog, list_logs, read_log
+from car.mcap_file import MAGIC, McapFile
 from car.messages import header, make, serialize, typestore
 from car.policy import Policy
 from car.preprocess import observation
@@ -217,6 +219,23 @@ def test_a_continuous_communitys_log_has_outputs_and_no_action(tmp_path: Path) -
     log = read_log(write_community_log(tmp_path, outputs=2))
     assert log.frames.probabilities.shape == (20, 2)
     np.testing.assert_array_equal(log.frames.action, -1)
+
+
+def test_a_log_that_grows_while_it_is_read_is_read_as_it_was(log_path: Path, tmp_path: Path) -> None:
+    (source,) = log_path.glob("*.mcap")
+    whole = source.read_bytes()
+    records, at = [], len(MAGIC)
+    while at + 9 <= len(whole) - len(MAGIC):
+        records.append(at)
+        at += 9 + struct.unpack_from("<Q", whole, at + 1)[0]
+    growing = tmp_path / "growing.mcap"
+    # Wherever the writer has come to: between two records, in the head of one, in its body.
+    for size in (start + into for start in records[:12] for into in (0, 1, 8, 9, 40)):
+        growing.write_bytes(whole[:size])
+        before = list(McapFile(growing).entries())
+        opened = McapFile(growing)
+        growing.write_bytes(whole)
+        assert list(opened.entries()) == before
 
 
 def test_a_truncated_sqlite_log_is_read_up_to_the_cut(tmp_path: Path) -> None:
