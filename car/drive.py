@@ -118,7 +118,9 @@ class DriveController:
         """Obey a person's stick, each axis -1..1, + is left and forward, if the car is armed in manual mode.
 
         A stick at rest that falls silent leads to neutral; a moving one that falls silent is a fault.
-        `source_stamp_ns` is the wall clock when the stick was read, 0 if unknown.
+        `source_stamp_ns` is the wall clock when the stick was read, 0 if unknown. Who stamps a stick repeats
+        it for as long as it is held, and may be silent no longer than a policy; the community's console does
+        not stamp, and sends five times a second at most.
         """
         with self._lock:
             self._begin_command()
@@ -130,7 +132,11 @@ class DriveController:
                     self._reason = MISTIMED_STICK
                 return self._renew_report()
             order = manual_order(self._pulses, angle, throttle, self._limits.speed_limit_mps)
-            return self._obey(order, self._limits.manual_deadline_s, source_stamp_ns)
+            limits = self._limits
+            deadline_s = limits.manual_deadline_s
+            if source_stamp_ns:
+                deadline_s = min(deadline_s, limits.deadline_s)
+            return self._obey(order, deadline_s, source_stamp_ns)
 
     def on_pulses(self, steering_ns: float, motor_ns: float) -> DriveReport:
         """Write pulse widths that somebody tries out, if the car is armed in calibration mode; -1 leaves one.

@@ -24,7 +24,8 @@ class DriveLimits:
     max_future_s: float = 0.05
     """A command is dropped if its frame is from this far in the future: a clock is wrong."""
     manual_deadline_s: float = 0.5
-    """Longest silence of a person's browser while the car moves."""
+    """Longest silence of a person's stick while the car moves, where its messages bear no stamp; a stick with
+    stamps is repeated, and has `deadline_s`."""
     calibration_deadline_s: float = 3.0
     """Longest time that the motor runs after one touch of a slider."""
     arm_deadline_s: float = 30.0

@@ -9,6 +9,8 @@ import statistics
 from dataclasses import dataclass, field
 from enum import Enum
 
+from car.node_graph import CAMERA_NODE
+
 STOP_MS = 120.0
 """Every fault that must stop the car: the drive's deadline of 100 ms, and a little to notice and write."""
 GUARD_MS = 150.0
@@ -29,6 +31,19 @@ class Kind(Enum):
     FLOOD = "flood"
 
 
+class Setting(Enum):
+    """What the graph is that the fault comes to."""
+
+    SIMULATED = "simulated"
+    """A simulated car with its camera, and a policy that drives."""
+    CAMERA_NODE = "camera node"
+    """The same, but the policy sees what the camera node of a real car plays from a video file."""
+    WATCHED = "watched"
+    """As the first, and a console shows the live page to somebody who does not hold the car."""
+    BY_HAND = "by hand"
+    """A person drives the simulated car from the console's live page."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One row of the matrix."""
@@ -41,11 +56,17 @@ class Fault:
     """Name of the node, or what the injector is told."""
     aim_ms: float | None = STOP_MS
     """Longest time to neutral; None if the car must go on."""
+    setting: Setting = Setting.SIMULATED
+
+
+CONSOLE = "console"
+"""The target of faults that hit the console's process, which is no node of the graph's table."""
+HITS = ((Kind.KILL, "kill"), (Kind.HANG, "hang"))
 
 
 def _nodes() -> list[Fault]:
     rows: list[Fault] = []
-    for kind, word in ((Kind.KILL, "kill"), (Kind.HANG, "hang")):
+    for kind, word in HITS:
         rows += [
             Fault(
                 f"{word}-camera", f"{kind.value} of the simulated car with its camera", kind, "sim_car_node"
@@ -58,10 +79,40 @@ def _nodes() -> list[Fault]:
     return rows
 
 
+def _camera_node() -> list[Fault]:
+    target, setting = CAMERA_NODE.name, Setting.CAMERA_NODE
+    return [
+        Fault(f"{word}-camera-node", f"{kind.value} of the camera node", kind, target, setting=setting)
+        for kind, word in HITS
+    ]
+
+
+def _console() -> list[Fault]:
+    watched, by_hand = "the console while a policy drives", "the console from which a person drives"
+    return [
+        *(
+            Fault(f"{word}-console", f"{kind.value} of {watched}", kind, CONSOLE, None, Setting.WATCHED)
+            for kind, word in HITS
+        ),
+        *(
+            Fault(
+                f"{word}-console-by-hand",
+                f"{kind.value} of {by_hand}",
+                kind,
+                CONSOLE,
+                setting=Setting.BY_HAND,
+            )
+            for kind, word in HITS
+        ),
+    ]
+
+
 FAULTS: tuple[Fault, ...] = (
     # A stop here has no fault behind it, and says how far the rows that must go on can be believed.
     Fault("nothing", "none, for comparison", Kind.NOTHING, "", None),
     *_nodes(),
+    *_camera_node(),
+    *_console(),
     Fault("camera-stall", "the camera sends nothing more", Kind.CAMERA, "stall"),
     Fault("camera-frozen", "the same picture under new stamps", Kind.CAMERA, "frozen"),
     Fault("stamps-past", "stamps of a second ago", Kind.CAMERA, "past"),

@@ -66,7 +66,10 @@ MANUAL_DRIVE = Topic(
     "deepracer_interfaces_pkg/msg/ServoCtrlMsg",
     publisher="console",
     subscribers="drive, in manual mode",
-    meaning="what a person asks for, normalised to -1..1",
+    meaning=(
+        "what a person asks for, normalised to -1..1; a source_stamp says that the stick is repeated for as "
+        "long as it is held, so that a silence of 100 ms stops the car; without one it takes 500 ms"
+    ),
     reliability=Reliability.BEST_EFFORT,
 )
 CALIBRATION_DRIVE = Topic(
@@ -76,6 +79,13 @@ CALIBRATION_DRIVE = Topic(
     subscribers="drive, in calibration mode",
     meaning="pulse widths to try out, in nanoseconds; -1 leaves a channel as it is",
     reliability=Reliability.BEST_EFFORT,
+)
+STOP = Topic(
+    "/sim2race/stop",
+    "std_msgs/msg/String",
+    publisher="the console's guard, or whoever sees a reason",
+    subscribers="drive, log",
+    meaning="stop the car now, whoever drives; the text is the reason, and stays until a person arms again",
 )
 BATTERY = Topic(
     "/sim2race/battery",
@@ -178,6 +188,7 @@ TOPICS: dict[str, Topic] = {
         SERVO_MSG,
         MANUAL_DRIVE,
         CALIBRATION_DRIVE,
+        STOP,
         BATTERY,
         READINESS,
         DEVICE_STATUS,

@@ -124,6 +124,16 @@ def test_a_browser_that_falls_silent_stops_a_moving_car_and_rests_a_standing_one
     car.assert_stopped("no fresh command for 500 ms")
 
 
+def test_a_stick_with_stamps_is_repeated_and_may_be_silent_no_longer_than_a_policy() -> None:
+    car = DrivenCar(DriveMode.MANUAL)
+    car.arm()
+    car.controller.on_manual(0.5, 0.3, car.clock.wall_ns())
+    car.wait(0.09)
+    assert car.output.last != NEUTRAL
+    car.wait(0.02)
+    car.assert_stopped("no fresh command for 100 ms")
+
+
 @pytest.mark.parametrize("stick", [(math.nan, 0.0), (0.0, math.inf), (1.1, 0.0), (0.0, -1.1)])
 def test_a_stick_out_of_range_stops_the_car(stick: tuple[float, float]) -> None:
     car = DrivenCar(DriveMode.MANUAL)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from car.fault_matrix import FAULTS, GUARD_MS, STOP_MS, Fault, Kind, Row, markdown
-from car.node_graph import graph_called
+from car.fault_matrix import CONSOLE, FAULTS, GUARD_MS, STOP_MS, Fault, Kind, Row, Setting, markdown
+from car.node_graph import CAMERA_NODE, graph_called
 
 MUST_STOP = Fault("x", "a fault", Kind.CAMERA, "stall")
 MUST_GO_ON = Fault("y", "another", Kind.DISK, "full", None)
@@ -14,10 +16,26 @@ MUST_GO_ON = Fault("y", "another", Kind.DISK, "full", None)
 def test_every_node_is_killed_and_hung_and_only_the_ones_that_drive_must_stop_the_car() -> None:
     for kind in (Kind.KILL, Kind.HANG):
         aims = {fault.target: fault.aim_ms for fault in FAULTS if fault.kind is kind}
-        assert set(aims) == {node.name for node in graph_called("sim_car")}
+        assert aims.keys() == {node.name for node in (*graph_called("sim_car"), CAMERA_NODE)} | {CONSOLE}
         assert aims["bag_log_node"] is aims["device_status_node"] is None
         assert (aims["drive_node"], aims["inference_node"]) == (GUARD_MS, STOP_MS)
+        assert aims["sim_car_node"] == aims["camera_node"] == STOP_MS
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+def test_a_console_stops_the_car_only_where_a_person_drives_from_it() -> None:
+    aims = {(fault.setting, fault.kind): fault.aim_ms for fault in FAULTS if fault.target == CONSOLE}
+    for kind in (Kind.KILL, Kind.HANG):
+        assert aims[Setting.WATCHED, kind] is None
+        assert aims[Setting.BY_HAND, kind] == STOP_MS
+
+
+def test_every_fault_stands_in_the_documentation() -> None:
+    page, readme = (Path(__file__).parents[2] / name for name in ("docs/faults.md", "README.md"))
+    for fault in FAULTS:
+        assert f"`{fault.name}`" in page.read_text()
+        for text in (page, readme):
+            assert f"| {fault.about} |" in text.read_text(), fault.name
 
 
 @pytest.mark.parametrize(

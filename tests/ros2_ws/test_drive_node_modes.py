@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from deepracer_interfaces_pkg.msg import InferResults, InferResultsArray, ServoCtrlMsg
 from sensor_msgs.msg import BatteryState, CompressedImage
+from std_msgs.msg import String
 
 from car.action_space import Command
 from car.calibration import default_calibration
@@ -29,6 +30,7 @@ from car.topics import (
     RL_RESULTS,
     SET_CALIBRATION,
     SET_CAR_CALIBRATION,
+    STOP,
     VEHICLE_STATE,
 )
 from sim2race_car import ros
@@ -252,6 +254,32 @@ def test_a_low_battery_stops_the_car_and_keeps_it_from_being_armed(
     results.publish(decision(8))
     graph.turn(0.05)
     assert graph.call(ENABLE_STATE, is_active=True).error == 0
+
+
+def test_whoever_sees_a_reason_can_stop_the_car_and_the_reason_stays(
+    graph: Graph, start: Callable[..., DriveNode], chip: Path
+) -> None:
+    start()
+    reports, results = graph.listen(DRIVE_REPORT), graph.publish(RL_RESULTS)
+    stop = graph.publish(STOP)
+    drive_by_policy(graph, results, reports)
+    stop.publish(String(data="a child is on the track"))
+    graph.until(lambda: reports[-1].state == "stopped")
+    assert read_sysfs_pwm(chip) == NEUTRAL
+    stop.publish(String(data="a later one"))
+    assert graph.call(ENABLE_STATE, is_active=False).error == 0
+    graph.turn(0.1)
+    assert (reports[-1].state, reports[-1].reason) == ("stopped", "a child is on the track")
+
+
+def test_a_stop_without_a_reason_stops_too(graph: Graph, start: Callable[..., DriveNode]) -> None:
+    start()
+    reports, results = graph.listen(DRIVE_REPORT), graph.publish(RL_RESULTS)
+    stop = graph.publish(STOP)
+    drive_by_policy(graph, results, reports)
+    stop.publish(String())
+    graph.until(lambda: reports[-1].state == "stopped")
+    assert reports[-1].reason == "stopped by /sim2race/stop, without a reason"
 
 
 def test_any_output_and_its_power_gate_are_named_by_one_parameter(

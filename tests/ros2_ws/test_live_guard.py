@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from std_msgs.msg import String
 
-from car.topics import ENABLE_STATE
+from car.topics import ENABLE_STATE, STOP
 from sim2race_car import ros
-from sim2race_car.live_guard import HELD, RELEASED, watch
+from sim2race_car.live_guard import FROZEN, GONE, HELD, RELEASED, watch
 from tests.ros2_ws.conftest import Graph
 
 
@@ -27,8 +28,8 @@ class Watched:
         self.thread = threading.Thread(target=watch, args=(source, self._stop, 0.15))
         self.thread.start()
 
-    def _stop(self) -> None:
-        self.stops.append("stop")
+    def _stop(self, reason: str) -> None:
+        self.stops.append(reason)
         self.stopped.set()
 
 
@@ -45,7 +46,7 @@ def test_a_console_that_ends_while_somebody_holds_stops_the_car_once(watched: Wa
     os.close(watched.pipe)
     watched.thread.join(5)
 
-    assert watched.stops == ["stop"]
+    assert watched.stops == [GONE]
 
 
 def test_a_console_that_freezes_while_somebody_holds_stops_the_car_once(watched: Watched) -> None:
@@ -55,6 +56,7 @@ def test_a_console_that_freezes_while_somebody_holds_stops_the_car_once(watched:
 
     assert not watched.stopped.wait(0.4), "what is stopped is not stopped again and again"
     os.close(watched.pipe)
+    assert watched.stops == [FROZEN]
 
 
 def test_a_console_that_ends_while_nobody_holds_stops_nothing(watched: Watched) -> None:
@@ -66,8 +68,10 @@ def test_a_console_that_ends_while_nobody_holds_stops_nothing(watched: Watched) 
     assert watched.stops == []
 
 
-def test_the_guard_disarms_the_drive_of_its_graph(graph: Graph) -> None:
+def test_the_guard_stops_the_drive_of_its_graph_and_says_why(graph: Graph) -> None:
     told: list[bool] = []
+    reasons: list[String] = []
+    ros.subscribe(graph.tester, STOP, reasons.append)
 
     def enable(request: Any, response: Any) -> Any:
         told.append(request.is_active)
@@ -80,9 +84,12 @@ def test_the_guard_disarms_the_drive_of_its_graph(graph: Graph) -> None:
         env={**os.environ, "ROS_DOMAIN_ID": str(graph.context.get_domain_id())},
     )
     assert guard.stdin is not None
+    graph.until(lambda: graph.tester.count_publishers(STOP.name) > 0, 30.0)
+    graph.turn(1.0)
     guard.stdin.write(HELD)
     guard.stdin.close()
     graph.until(lambda: told, 30.0)
     graph.until(lambda: guard.poll() is not None, 30.0)
 
+    assert [reason.data for reason in reasons] == [GONE]
     assert told[0] is False and guard.returncode == 0

@@ -123,6 +123,7 @@ class BenchGraph:
         arguments: of the graph, by name; the rest keeps its default.
         remap: topics by node name, as in `{"sim_car_node": {"/camera": "/other"}}`.
         extras: processes of the bench's own, started first.
+        nodes: the graph; a simulated car by default.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class BenchGraph:
         arguments: Mapping[str, Value] | None = None,
         remap: Mapping[str, Mapping[str, str]] | None = None,
         extras: Sequence[Extra] = (),
+        nodes: Sequence[GraphNode] | None = None,
     ) -> None:
         self._policy = policy
         self._given = dict(arguments or {})
@@ -139,7 +141,7 @@ class BenchGraph:
         self._extras = extras
         self._stack = ExitStack()
         self.statistics = DriveStatistics()
-        self.nodes = {node.name: node for node in graph_called(GRAPH)}
+        self.nodes = {node.name: node for node in nodes or graph_called(GRAPH)}
 
     def __enter__(self) -> BenchGraph:
         try:

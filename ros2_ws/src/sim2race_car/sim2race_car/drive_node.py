@@ -18,6 +18,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import BatteryState
 from sim2race_msgs.msg import DriveReport as DriveReportMessage
 from sim2race_msgs.msg import InferenceReport
+from std_msgs.msg import String
 
 from car.action_space import Command
 from car.battery import BatteryWatch
@@ -46,6 +47,7 @@ from car.topics import (
     MANUAL_DRIVE,
     RL_RESULTS,
     SERVO_MSG,
+    STOP,
     VEHICLE_STATE,
     Topic,
 )
@@ -64,6 +66,7 @@ DRIVES_BY = {
     CALIBRATION_DRIVE: DriveMode.CALIBRATION,
 }
 """On these topics only one may speak."""
+STOPPED_BY_TOPIC = f"stopped by {STOP.name}, without a reason"
 MODES = {mode.name.lower(): mode for mode in DriveMode}
 
 
@@ -125,6 +128,7 @@ class DriveNode(Node):
             ros.subscribe_numbered(self, MANUAL_DRIVE, self._on_manual),
             ros.subscribe_numbered(self, CALIBRATION_DRIVE, self._on_pulses),
             ros.subscribe(self, BATTERY, self._on_battery),
+            ros.subscribe(self, STOP, self._on_stop),
         ]
         self._offered = [
             ros.serve(self, VEHICLE_STATE, self._on_vehicle_state),
@@ -189,6 +193,9 @@ class DriveNode(Node):
 
     def _on_battery(self, battery: BatteryState) -> None:
         self._block("battery", self._battery.on_reading(100.0 * battery.percentage))
+
+    def _on_stop(self, reason: String) -> None:
+        self._publish(self.controller.stop(reason.data or STOPPED_BY_TOPIC))
 
     def _look_at_source(self, topic: Topic, number: int | None) -> None:
         """Keep the car from obeying a topic on which more than one speaks."""

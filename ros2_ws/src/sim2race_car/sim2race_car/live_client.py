@@ -1,7 +1,6 @@
 """A page's eyes and hand on a running graph: listens as a keep-last-1 peer, arms, steers, disarms.
 
-Whoever listens is handed plain values, so that nothing beyond this module needs ROS 2. Sticks are published
-only while a person drives: two publishers on that topic would be two drivers.
+Whoever listens is handed plain values, so that nothing beyond this module needs ROS 2.
 """
 
 from __future__ import annotations
@@ -12,25 +11,21 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from types import TracebackType
 from typing import Any, Protocol
 
 import rclpy
-from deepracer_interfaces_pkg.msg import DeviceStatusMsg, InferResultsArray, ServoCtrlMsg
+from deepracer_interfaces_pkg.msg import DeviceStatusMsg, InferResultsArray
 from deepracer_interfaces_pkg.srv import ActiveStateSrv, EnableStateSrv, NavThrottleSrv
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.publisher import Publisher
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage
 from sim2race_msgs.msg import DriveReport, InferenceReport, TrackPosition
 from std_msgs.msg import String
 
-from car.clock import SystemClock
-from car.command_source import REMEMBERED_S
 from car.drive_report import DriveMode
 from car.topics import (
     CAMERA,
@@ -39,7 +34,6 @@ from car.topics import (
     ENABLE_STATE,
     GROUND_TRUTH,
     INFERENCE_REPORT,
-    MANUAL_DRIVE,
     MAX_SPEED,
     RL_RESULTS,
     RUN_INFO,
@@ -48,6 +42,7 @@ from car.topics import (
 )
 from sim2race_car import ros
 from sim2race_car.live_guard import BEAT_S, HELD, RELEASED
+from sim2race_car.live_stick import LiveStick
 
 GUARD_DEADLINE_S = 15.0
 SERVICE_DEADLINE_S = 2.0
@@ -121,7 +116,6 @@ class LiveClient:
 
     def __init__(self, listener: Listener, domain: int | None = None) -> None:
         self._listener = listener
-        self._clock = SystemClock()
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
         self._node = Node("console", namespace="sim2race", context=self._context)
@@ -130,7 +124,7 @@ class LiveClient:
         self._enable = self._node.create_client(EnableStateSrv, ENABLE_STATE.name)
         self._mode = self._node.create_client(ActiveStateSrv, VEHICLE_STATE.name)
         self._max_speed = self._node.create_client(NavThrottleSrv, MAX_SPEED.name)
-        self._stick: Publisher | None = None
+        self._stick = LiveStick(self._node)
         self._reason = ""
         self._subscriptions = [
             ros.subscribe(self._node, RL_RESULTS, self._on_results),
@@ -153,6 +147,7 @@ class LiveClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._guard.close()
+        self._stick.close()
         self._executor.shutdown()
         self._thread.join(SERVICE_DEADLINE_S)
         self._node.destroy_node()
@@ -177,26 +172,15 @@ class LiveClient:
         """Let a person drive, or the policy; disarms. Returns "" or why not."""
         mode = DriveMode.MANUAL if manual else DriveMode.AUTONOMOUS
         problem = self._ask(self._mode, ActiveStateSrv.Request(state=int(mode)))
-        if self._stick is not None and not manual:
-            self._node.destroy_publisher(self._stick)
-            self._stick = None
-        elif self._stick is None and manual and not problem:
-            self._stick = ros.publish(self._node, MANUAL_DRIVE)
-            self._introduce()
+        if not manual:
+            self._stick.leave()
+        elif not problem:
+            self._stick.take()
         return problem
-
-    def _introduce(self) -> None:
-        """Send a stick at rest for as long as the drive distrusts a publisher that has just begun."""
-        end_s = self._clock.monotonic_s() + REMEMBERED_S + 0.2
-        while self._clock.monotonic_s() < end_s:
-            self.steer(0.0, 0.0)
-            time.sleep(0.05)
 
     def steer(self, angle: float, throttle: float) -> None:
         """Say where the stick is, each -1..1, + is left and forward."""
-        if self._stick is not None:
-            stamp = ros.time_from_ns(self._clock.wall_ns())
-            self._stick.publish(ServoCtrlMsg(angle=angle, throttle=throttle, source_stamp=stamp))
+        self._stick.hold(angle, throttle)
 
     def set_max_speed(self, share: float) -> str:
         """Limit the policy's speed to a share of the greatest; returns "" or why not."""
