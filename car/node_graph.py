@@ -80,7 +80,7 @@ ARGUMENTS: dict[str, Argument] = {
         Argument("max_frame_age_s", 0.1, "A frame older than this is dropped"),
         Argument("refuse_frozen", True, "Drop a picture that is the one before, while the car moves"),
         Argument("deadline_s", 0.1, "Longest time without a fresh command before the car stops"),
-        Argument("manual_deadline_s", 0.5, "Longest silence of the browser that drives by hand"),
+        Argument("manual_deadline_s", 0.5, "Longest silence of a stick without stamps"),
         Argument("speed_limit_mps", 4.0, "No command is faster than this"),
         Argument("battery_min_percent", 10.0, "The car stops below this; 0 never"),
         Argument("auto_arm", False, "Drive without being armed by a person"),
@@ -131,7 +131,7 @@ REPLAY_NODE = GraphNode(
     "camera_pkg",
     package="sim2race_car",
     executable="replay_node",
-    takes=("replay",),
+    takes=("replay", "logging"),
     ready=(Role.PUBLISHES, CAMERA),
 )
 INFERENCE = GraphNode(

@@ -90,7 +90,7 @@ def test_a_replay_touches_no_car(monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = {
         node.executable: node.parameters for node in record(FILES["replay"], monkeypatch, replay="a/log")
     }
-    assert nodes["replay_node"] == {"replay": "a/log"}
+    assert nodes["replay_node"] == {"replay": "a/log", "logging": True}
     assert nodes["drive_node"]["pwm_root"] == "dry-run"
     assert nodes["drive_node"]["auto_arm"] is True
     assert nodes["inference_node"]["refuse_frozen"] is False

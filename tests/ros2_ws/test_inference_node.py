@@ -141,7 +141,9 @@ def test_a_node_without_frames_says_that_it_waits(graph: Graph, tmp_path: Path) 
     graph.add(InferenceNode, policy=str(save_policy(tmp_path / "policy.onnx")))
     reports = graph.listen(INFERENCE_REPORT)
     graph.until(lambda: reports)
-    assert (reports[0].state, reports[0].reason) == ("ready", "no frames come")
+    assert (reports[0].state, reports[0].reason) == ("ready", "nobody sends frames")
+    ros.publish(graph.tester, CAMERA)
+    graph.until(lambda: reports[-1].reason == "no frames come")
 
 
 def test_a_bad_policy_is_refused_before_anything_is_offered(graph: Graph, tmp_path: Path) -> None:

@@ -58,6 +58,17 @@ def test_it_tells_where_the_log_is_to_everybody_who_comes_late(graph: Graph, tmp
     assert Path(json.loads(heard[0].data)["log"]).parent == tmp_path / "logs"
 
 
+def test_it_tells_whose_messages_reach_it(graph: Graph, tmp_path: Path) -> None:
+    start(graph, tmp_path)
+    said = graph.listen(RUN_INFO)
+    graph.until(lambda: said)
+    assert json.loads(said[0].data)["hears"] == []
+    graph.publish(RL_RESULTS)
+    graph.until(lambda: json.loads(said[-1].data)["hears"] == [RL_RESULTS.name])
+    graph.publish(DRIVE_REPORT)
+    graph.until(lambda: json.loads(said[-1].data)["hears"] == [RL_RESULTS.name, DRIVE_REPORT.name])
+
+
 def test_what_the_stamps_mean_is_in_the_run_of_the_log(graph: Graph, tmp_path: Path) -> None:
     node = start(graph, tmp_path)
     graph.publish(CAMERA_ABOUT).publish(String(data="when the shutter opened"))

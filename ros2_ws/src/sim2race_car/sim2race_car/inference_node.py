@@ -23,12 +23,14 @@ from car.models import policy_path
 from car.policy import Policy
 from car.policy_loader import Loaded, PolicyLoader
 from car.priority import CAMERA_LEVEL, raise_priority
+from car.replay_start import NOBODY_SENDS
 from car.topics import CAMERA, DRIVE_REPORT, INFERENCE_REPORT, LOAD_MODEL, MODEL_ARTIFACT, RL_RESULTS
 from sim2race_car import ros
 
 CHECK_EVERY_S = 0.1
 SILENCE_S = 1.0
 """Without a frame for so long the node says that it waits."""
+NO_FRAMES = "no frames come"
 
 
 class InferenceNode(Node):
@@ -133,7 +135,8 @@ class InferenceNode(Node):
         silent_s = self._time.monotonic_s() - self._heard_s
         if silent_s > SILENCE_S:
             self._heard_s = self._time.monotonic_s()
-            self._report("ready", self._load_problem or "no frames come")
+            silence = NO_FRAMES if self._camera.get_publisher_count() else NOBODY_SENDS
+            self._report("ready", self._load_problem or silence)
 
     def _take_over(self, loaded: Loaded) -> None:
         self._load_problem = loaded.problem

@@ -25,11 +25,13 @@ from car.errors import Sim2RaceError
 from car.log_writer import LogWriter
 from car.models import policy_path
 from car.policy import Policy
+from car.replay_start import LOG_NEEDS
 from car.run_info import run_info
 from car.topics import CAMERA_ABOUT, DRIVE_REPORT, LOGGED_TOPICS, MODEL_ARTIFACT, RUN_INFO, STOP_LOGGING
 from sim2race_car import ros
 
 CHECK_EVERY_S = 1.0
+LISTEN_EVERY_S = 0.2
 RETRY_S = 5.0
 """Time between two attempts to open a log that could not be opened."""
 MOVING = (DriveState.ARMED.value, DriveState.DRIVING.value)
@@ -62,19 +64,23 @@ class LogNode(Node):
         self._take_policy(policy)
         self._folder = Path(self.declare_parameter("output_path", "logs").value)
         self._run_info = ros.publish(self, RUN_INFO)
+        self._hears: list[str] = []
         self._unlogged = 0
         self._said = (0, "")
         self._problem = ""
         self._tried_s = 0.0
         self._log: LogWriter | None = None
         self._begin()
-        self._topics = [
-            ros.subscribe(self, topic, functools.partial(self._on_message, topic.name), raw=True)
+        self._topics = {
+            topic.name: ros.subscribe(self, topic, functools.partial(self._on_message, topic.name), raw=True)
             for topic in LOGGED_TOPICS
             if topic is not RUN_INFO
-        ]
+        }
         self._service = ros.serve(self, STOP_LOGGING, self._on_stop)
-        self._timer = self.create_timer(CHECK_EVERY_S, self._check)
+        self._timers = [
+            self.create_timer(CHECK_EVERY_S, self._check),
+            self.create_timer(LISTEN_EVERY_S, self._look_who_is_heard),
+        ]
 
     def destroy_node(self) -> None:
         """Finish the log, then leave the graph."""
@@ -124,6 +130,7 @@ class LogNode(Node):
             "log": "" if self._log is None else str(self._log.path),
             "log_problem": self._problem,
             "not_logged": unlogged,
+            "hears": self._hears,
         }
         message = String(data=json.dumps(info))
         self._run_info.publish(message)
@@ -179,6 +186,13 @@ class LogNode(Node):
         self._log.close(reason)
         self._check()
         self._log, self._unlogged, self._tried_s = None, 0, self._time.monotonic_s()
+
+    def _look_who_is_heard(self) -> None:
+        """Tell when a replay's audience is complete: a recording has its first frame only once."""
+        hears = [name for name in LOG_NEEDS if self._topics[name].get_publisher_count()]
+        if hears != self._hears:
+            self._hears = hears
+            self._tell()
 
     def _check(self) -> None:
         """Say what the disk has cost so far, when it costs something; a log that failed is given up."""
