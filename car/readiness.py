@@ -5,6 +5,7 @@ No ROS here: somebody else listens, and tells who is there and what the reports 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -16,6 +17,9 @@ from car.node_graph import CAMERA_NODE, DRIVE, INFERENCE, LOG, REPLAY_NODE, SIM_
 SILENT_S = 2.5
 """Every node that reports does so at least once a second."""
 NO_FRAMES_S = 0.5
+UNKNOWN = "unknown"
+BATTERY_SILENT_S = 20.0
+"""The gauge is read every five seconds."""
 HOT_C = 80.0
 DISK_LOW_PERCENT = 5.0
 ROWS: dict[str, tuple[GraphNode, ...]] = {
@@ -50,6 +54,25 @@ class PartStatus:
 
 
 @dataclass(frozen=True)
+class CarState:
+    """What the car as a whole does."""
+
+    state: str
+    """disarmed, ready, armed, driving or stopped; unknown while the drive is not heard."""
+    reason: str
+    """Why it does not drive; empty while it does."""
+    mode: str
+    """manual, autonomous or calibration; unknown while the drive is not heard."""
+    battery_percent: float | None
+    """None on a car without a gauge, and while that says nothing."""
+
+    @property
+    def battery(self) -> str:
+        """The battery in words."""
+        return UNKNOWN if self.battery_percent is None else f"{self.battery_percent:.0f} %"
+
+
+@dataclass(frozen=True)
 class _Inference:
     heard_s: float
     frames_in: int
@@ -72,6 +95,8 @@ class Readiness:
         self._inference: _Inference | None = None
         self._arrivals: deque[tuple[float, int]] = deque(maxlen=64)
         self._drive: tuple[float, str, str] | None = None
+        self._mode = UNKNOWN
+        self._battery: tuple[float, float] | None = None
         self._log = ""
         self._log_problem = ""
         self._health: dict[str, float] = {}
@@ -95,6 +120,14 @@ class Readiness:
         """Take in a report of the drive node."""
         self._drive = self._clock.monotonic_s(), state, reason
 
+    def on_mode(self, mode: str) -> None:
+        """Take in who drives."""
+        self._mode = mode
+
+    def on_battery(self, percent: float) -> None:
+        """Take in a reading of the battery, NaN if it is unknown."""
+        self._battery = None if math.isnan(percent) else (self._clock.monotonic_s(), percent)
+
     def on_log(self, path: str, problem: str) -> None:
         """Take in where the log is, and why nothing is logged, if so."""
         self._log, self._log_problem = path, problem
@@ -107,6 +140,17 @@ class Readiness:
     def is_ready(self) -> bool:
         """Whether the car could be armed now, or is."""
         return all(row.level is not Level.ERROR for row in self.table() if row.part in NEEDED)
+
+    @property
+    def car(self) -> CarState:
+        """What the car as a whole does, as far as it is heard."""
+        now_s = self._clock.monotonic_s()
+        battery = self._battery
+        percent = battery[1] if battery is not None and now_s - battery[0] <= BATTERY_SILENT_S else None
+        if self._drive is None or self._hears_no_drive():
+            return CarState(UNKNOWN, "the drive is not heard", UNKNOWN, percent)
+        _, state, reason = self._drive
+        return CarState(state, reason, self._mode, percent)
 
     @property
     def summary(self) -> str:
@@ -145,6 +189,9 @@ class Readiness:
         facts = {"fps": f"{(last - first) / (last_s - first_s):.1f}"} if last_s > first_s else {}
         return PartStatus("camera", Level.OK, "frames come", facts)
 
+    def _hears_no_drive(self) -> bool:
+        return self._drive is None or self._clock.monotonic_s() - self._drive[0] > SILENT_S
+
     def _hears_no_inference(self) -> bool:
         heard = self._inference
         return heard is None or self._clock.monotonic_s() - heard.heard_s > SILENT_S
@@ -161,12 +208,13 @@ class Readiness:
         return PartStatus("inference", Level.ERROR, f"{heard.state}: {heard.reason}".rstrip(": "), facts)
 
     def _judge_drive(self) -> PartStatus:
-        if self._drive is None or self._clock.monotonic_s() - self._drive[0] > SILENT_S:
+        if self._hears_no_drive():
             return PartStatus("drive", Level.ERROR, "there, but silent")
-        _, state, reason = self._drive
-        stands = state in (DriveState.DISARMED.value, DriveState.STOPPED.value)
-        words = ": ".join(filter(None, (state, reason)))
-        return PartStatus("drive", Level.ERROR if stands else Level.OK, words)
+        car = self.car
+        stands = car.state in (DriveState.DISARMED.value, DriveState.STOPPED.value)
+        words = ": ".join(filter(None, (car.state, car.reason)))
+        facts = {"mode": car.mode, "battery": car.battery}
+        return PartStatus("drive", Level.ERROR if stands else Level.OK, words, facts)
 
     def _judge_log(self) -> PartStatus:
         if self._log_problem:

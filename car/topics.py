@@ -87,11 +87,19 @@ STOP = Topic(
     subscribers="drive, log",
     meaning="stop the car now, whoever drives; the text is the reason, and stays until a person arms again",
 )
+MODE = Topic(
+    "/sim2race/mode",
+    "std_msgs/msg/String",
+    publisher="drive",
+    subscribers="log, status, sim2race status",
+    meaning="who drives: manual, autonomous or calibration",
+    durability=Durability.TRANSIENT_LOCAL,
+)
 BATTERY = Topic(
     "/sim2race/battery",
     "sensor_msgs/msg/BatteryState",
     publisher="status, from the community's battery service; or a driver of your own",
-    subscribers="drive, log",
+    subscribers="drive, log, status, sim2race status",
     meaning="percentage is 0..1, NaN if unknown",
 )
 READINESS = Topic(
@@ -189,6 +197,7 @@ TOPICS: dict[str, Topic] = {
         MANUAL_DRIVE,
         CALIBRATION_DRIVE,
         STOP,
+        MODE,
         BATTERY,
         READINESS,
         DEVICE_STATUS,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from car.clock import HeldClock
 from car.node_graph import CAMERA_NODE, DRIVE, INFERENCE, LOG, SIM_CAR, STATUS
-from car.readiness import Level, PartStatus, Readiness
+from car.readiness import CarState, Level, PartStatus, Readiness
 
 EVERYBODY = {node.full_name for node in (CAMERA_NODE, INFERENCE, DRIVE, LOG, STATUS)}
 
@@ -108,6 +110,32 @@ def test_a_drive_that_must_not_be_armed_is_not_ready(state: str, is_ready: bool)
     car = _Car()
     car.report(drive=state)
     assert car.readiness.is_ready is is_ready
+
+
+def test_what_the_car_does_who_drives_and_its_battery_stand_in_one_place() -> None:
+    car = _Car()
+    assert car.readiness.car == CarState("unknown", "the drive is not heard", "unknown", None)
+    car.readiness.on_mode("manual")
+    car.readiness.on_battery(63.4)
+    car.readiness.on_drive(state="stopped", reason="the camera is gone")
+    assert car.readiness.car == CarState("stopped", "the camera is gone", "manual", 63.4)
+    assert car.row("drive").facts == {"mode": "manual", "battery": "63 %"}
+    car.readiness.on_drive(state="driving", reason="")
+    assert (car.readiness.car.state, car.readiness.car.reason) == ("driving", "")
+
+
+def test_what_is_no_longer_heard_is_not_shown_as_if_it_were() -> None:
+    car = _Car()
+    car.readiness.on_mode("autonomous")
+    car.readiness.on_battery(50.0)
+    car.report(drive="driving")
+    car.clock.advance(3.0)
+    assert car.readiness.car == CarState("unknown", "the drive is not heard", "unknown", 50.0)
+    car.clock.advance(20.0)
+    assert car.readiness.car.battery == "unknown"
+    car.readiness.on_battery(50.0)
+    car.readiness.on_battery(math.nan)
+    assert car.readiness.car.battery_percent is None
 
 
 def test_a_log_or_a_hot_computer_are_warnings_only() -> None:

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,26 @@ from deepracer_interfaces_pkg.msg import InferResults, InferResultsArray
 from deepracer_interfaces_pkg.srv import BatteryLevelSrv
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage
+from rich.console import Console
+from sensor_msgs.msg import BatteryState, CompressedImage
 from sim2race_msgs.msg import InferenceReport
 
 from car.errors import Sim2RaceError
 from car.pwm import make_fake_sysfs
-from car.topics import BATTERY, BATTERY_LEVEL, CAMERA, INFERENCE_REPORT, READINESS, RL_RESULTS
+from car.readiness import CarState, Level, PartStatus
+from car.topics import (
+    BATTERY,
+    BATTERY_LEVEL,
+    CAMERA,
+    ENABLE_STATE,
+    INFERENCE_REPORT,
+    READINESS,
+    RL_RESULTS,
+    VEHICLE_STATE,
+)
 from sim2race_car import ros, status_node
 from sim2race_car.drive_node import DriveNode
-from sim2race_car.status_command import StatusConfig, run
+from sim2race_car.status_command import StatusConfig, run, table
 from sim2race_car.status_node import StatusNode
 from tests.car.policies import save_policy
 from tests.ros2_ws.conftest import Graph
@@ -125,6 +137,51 @@ def test_the_command_says_whether_the_car_is_ready_by_its_exit_status(
     shown = capsys.readouterr().out
     assert "The car is ready" in shown
     assert "ready: not armed" in shown
+
+
+def test_the_topic_and_the_command_show_state_mode_and_battery(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(status_node, "LOOK_EVERY_S", 0.05)
+    graph.add(StatusNode, output_path=str(tmp_path))
+    heard = graph.listen(READINESS)
+    stand = _Stand(graph, tmp_path)
+    battery = graph.publish(BATTERY)
+    graph.until(lambda: battery.get_subscription_count() >= 2)
+    battery.publish(BatteryState(percentage=0.63))
+    assert graph.call(VEHICLE_STATE, state=0).error == 0
+    assert graph.call(ENABLE_STATE, is_active=True).error == 0
+
+    def values() -> dict[str, str]:
+        return {pair.key: pair.value for pair in heard[-1].status[0].values} if heard else {}
+
+    wanted = {
+        "state": "armed",
+        "reason": "waiting for the first command",
+        "mode": "manual",
+        "battery": "63 %",
+    }
+    graph.until(lambda: values() == wanted)
+
+    config = StatusConfig(json=True, domain=graph.context.get_domain_id(), wait_s=10.0)
+    command = threading.Thread(target=run, args=(config,))
+    command.start()
+    stand.until(lambda: not command.is_alive())
+    said = json.loads(capsys.readouterr().out)
+    assert (said["state"], said["mode"], said["reason"]) == ("armed", "manual", wanted["reason"])
+    assert said["parts"]["drive"]["facts"]["mode"] == "manual"
+
+
+def test_a_person_sees_what_the_car_does_above_the_table() -> None:
+    reason = "The policy's output is not finite: [nan, 0.5]"
+    car = CarState("stopped", reason, "autonomous", 42.0)
+    shown_in = StringIO()
+    console = Console(width=200, file=shown_in)
+    console.print(table([PartStatus("drive", Level.ERROR, f"stopped: {reason}")], car, is_ready=False))
+    shown = shown_in.getvalue()
+    assert "The car is not ready." in shown
+    assert shown.count(reason) == 2
+    assert "mode autonomous, battery 42 %" in shown
 
 
 def test_a_domain_that_cannot_be_is_refused() -> None:

@@ -45,6 +45,7 @@ from car.topics import (
     ENABLE_STATE,
     INFERENCE_REPORT,
     MANUAL_DRIVE,
+    MODE,
     RL_RESULTS,
     SERVO_MSG,
     STOP,
@@ -115,6 +116,7 @@ class DriveNode(Node):
         self._reports = ros.publish(self, DRIVE_REPORT)
         self._servo = ros.publish(self, SERVO_MSG)
         self._auto_drive = ros.publish(self, AUTO_DRIVE)
+        self._modes = ros.publish(self, MODE)
         self._watchdog = Watchdog(self.controller, self._publish, output.beat)
         if self._setting("auto_arm", False):
             self.controller.arm_when_ready()
@@ -139,6 +141,7 @@ class DriveNode(Node):
         self._timer = self.create_timer(
             REPORT_EVERY_S, self._report_while_idle, clock=RosClock(clock_type=ClockType.STEADY_TIME)
         )
+        self._publish_mode()
         self._publish_present()
         self.get_logger().info(f"ready: {self.controller.report.state.value}, {mode}")
 
@@ -216,6 +219,9 @@ class DriveNode(Node):
         if self.controller.report.state is not DriveState.DRIVING:
             self._publish_present()
 
+    def _publish_mode(self) -> None:
+        self._modes.publish(String(data=self.controller.mode.name.lower()))
+
     def _publish_present(self) -> None:
         self._publish(self.controller.report)
 
@@ -270,6 +276,7 @@ class DriveNode(Node):
                 for topic in DRIVES_BY:
                     self._block(topic.name, "")
             self._publish(self.controller.set_mode(DriveMode(request.state)))
+            self._publish_mode()
         else:
             self._publish(self.controller.disarm("a mode that there is not was asked for"))
             response.error = 1

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from deepracer_interfaces_pkg.msg import DeviceStatusMsg
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
+from sensor_msgs.msg import BatteryState
 from sim2race_msgs.msg import DriveReport, InferenceReport
 from std_msgs.msg import String
 
 from car.clock import SystemClock
 from car.node_graph import GraphNode, Role
 from car.readiness import ROWS, Level, PartStatus, Readiness
-from car.topics import DEVICE_STATUS, DRIVE_REPORT, INFERENCE_REPORT, RUN_INFO
+from car.topics import BATTERY, DEVICE_STATUS, DRIVE_REPORT, INFERENCE_REPORT, MODE, RUN_INFO
 from sim2race_car import ros
 
 OVERALL = "sim2race"
@@ -41,6 +43,8 @@ class ReadinessWatch:
             ros.subscribe(node, DRIVE_REPORT, self._on_drive),
             ros.subscribe(node, RUN_INFO, self._on_run_info),
             ros.subscribe(node, DEVICE_STATUS, self._on_device_status),
+            ros.subscribe(node, MODE, self._on_mode),
+            ros.subscribe(node, BATTERY, self._on_battery),
         ]
 
     def look(self) -> list[PartStatus]:
@@ -60,6 +64,12 @@ class ReadinessWatch:
 
     def _on_drive(self, report: DriveReport) -> None:
         self.readiness.on_drive(state=report.state, reason=report.reason)
+
+    def _on_mode(self, mode: String) -> None:
+        self.readiness.on_mode(mode.data)
+
+    def _on_battery(self, battery: BatteryState) -> None:
+        self.readiness.on_battery(100.0 * battery.percentage)
 
     def _on_run_info(self, info: String) -> None:
         said = json.loads(info.data)
@@ -93,12 +103,14 @@ def is_there(observer: Node, node: GraphNode) -> bool:
 
 
 def diagnostics(readiness: Readiness, stamp_ns: int) -> DiagnosticArray:
-    """Return the table as ROS 2's diagnostic message, the sum of it first."""
+    """Return the table as ROS 2's diagnostic message, the sum of it and what the car does first."""
+    car = readiness.car
+    facts = {"state": car.state, "reason": car.reason, "mode": car.mode, "battery": car.battery}
     level = Level.OK if readiness.is_ready else Level.ERROR
     message = DiagnosticArray()
     message.header.stamp = ros.time_from_ns(stamp_ns)
     message.status = [
-        DiagnosticStatus(level=LEVELS[level], name=OVERALL, message=readiness.summary),
+        DiagnosticStatus(level=LEVELS[level], name=OVERALL, message=readiness.summary, values=_values(facts)),
         *(_diagnostic(row) for row in readiness.table()),
     ]
     return message
@@ -109,8 +121,12 @@ def _diagnostic(row: PartStatus) -> Any:
         level=LEVELS[row.level],
         name=f"{OVERALL}/{row.part}",
         message=row.reason,
-        values=[KeyValue(key=key, value=value) for key, value in row.facts.items()],
+        values=_values(row.facts),
     )
+
+
+def _values(facts: Mapping[str, str]) -> list[KeyValue]:
+    return [KeyValue(key=key, value=value) for key, value in facts.items()]
 
 
 def _serves(observer: Node, name: str, namespace: str, service: str) -> bool:

@@ -6,15 +6,16 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from car.errors import Sim2RaceError
-from car.readiness import Level, PartStatus
+from car.readiness import CarState, Level, PartStatus
 
 if TYPE_CHECKING:
     from sim2race_car.status_client import StatusClient
@@ -58,33 +59,35 @@ def run(config: StatusConfig) -> int:
         client.look()
         while time.monotonic() - began_s < (LISTEN_S if client.readiness.is_ready else config.wait_s):
             client.look()
-        rows, is_ready = client.look(), client.readiness.is_ready
+        rows, is_ready, car = client.look(), client.readiness.is_ready, client.readiness.car
     if config.json:
-        console.print_json(json.dumps(as_json(rows, is_ready=is_ready)))
+        console.print_json(json.dumps(as_json(rows, car, is_ready=is_ready)))
     else:
-        console.print(table(rows, is_ready=is_ready))
+        console.print(table(rows, car, is_ready=is_ready))
     return 0 if is_ready else 1
 
 
-def table(rows: Sequence[PartStatus], *, is_ready: bool) -> Table:
-    """Return what a person sees."""
+def table(rows: Sequence[PartStatus], car: CarState, *, is_ready: bool) -> Table:
+    """Return what a person sees: what the car does, and below it what every part of it says."""
     title = "[green]ready[/green]" if is_ready else "[red]not ready[/red]"
-    made = Table(box=None, padding=(0, 2), title=f"The car is {title}", title_justify="left", highlight=False)
+    does = ": ".join(filter(None, (f"[bold]{car.state}[/bold]", escape(car.reason))))
+    title = f"The car is {title}.  {does}\nmode {car.mode}, battery {car.battery}"
+    made = Table(box=None, padding=(0, 2), title=title, title_justify="left", highlight=False)
     for column in ("part", "state", "what it says", "figures"):
         made.add_column(column, overflow="fold")
     for row in rows:
         facts = "  ".join(f"{name} {value}" for name, value in row.facts.items() if value)
         colour = COLOURS[row.level]
-        made.add_row(row.part, f"[{colour}]{WORDS[row.level]}[/{colour}]", row.reason, facts)
+        made.add_row(row.part, f"[{colour}]{WORDS[row.level]}[/{colour}]", escape(row.reason), escape(facts))
     return made
 
 
-def as_json(rows: Sequence[PartStatus], *, is_ready: bool) -> dict[str, object]:
+def as_json(rows: Sequence[PartStatus], car: CarState, *, is_ready: bool) -> dict[str, object]:
     """Return what a program reads."""
     parts = {
         row.part: {"level": row.level.name.lower(), "reason": row.reason, "facts": row.facts} for row in rows
     }
-    return {"ready": is_ready, "parts": parts}
+    return {"ready": is_ready, **asdict(car), "parts": parts}
 
 
 def _show_live(client: StatusClient, console: Console) -> int:
@@ -95,7 +98,8 @@ def _show_live(client: StatusClient, console: Console) -> int:
                 end_s = time.monotonic() + REFRESH_S
                 while time.monotonic() < end_s:
                     rows = client.look()
-                live.update(table(rows, is_ready=client.readiness.is_ready), refresh=True)
+                readiness = client.readiness
+                live.update(table(rows, readiness.car, is_ready=readiness.is_ready), refresh=True)
     except KeyboardInterrupt:
         return 0 if client.readiness.is_ready else 1
 

@@ -18,7 +18,6 @@ from car.battery import percent_of_level
 from car.clock import SystemClock
 from car.drive_report import DriveState
 from car.health import RecentLatency, read_health
-from car.readiness import Level
 from car.topics import BATTERY, BATTERY_LEVEL, DEVICE_STATUS, DRIVE_REPORT, READINESS
 from sim2race_car import ros
 from sim2race_car.readiness_watch import ReadinessWatch, diagnostics
@@ -46,7 +45,7 @@ class StatusNode(Node):
         self._battery = ros.publish(self, BATTERY)
         self._readiness = ros.publish(self, READINESS)
         self._watch = ReadinessWatch(self)
-        self._said: list[tuple[str, Level, str]] = []
+        self._said: object = None
         self._battery_level = self.create_client(BatteryLevelSrv, BATTERY_LEVEL.name)
         self._reports = ros.subscribe(self, DRIVE_REPORT, self._on_drive_report)
         steady = RosClock(clock_type=ClockType.STEADY_TIME)
@@ -65,7 +64,8 @@ class StatusNode(Node):
 
     def _look(self) -> None:
         """Publish who is ready, and say it in the journal, when it has changed."""
-        now = [(row.part, row.level, row.reason) for row in self._watch.look()]
+        rows = [(row.part, row.level, row.reason) for row in self._watch.look()]
+        now = rows, self._watch.readiness.car
         if now == self._said:
             return
         self._said = now
