@@ -12,9 +12,11 @@ Made from `car/topics.py`, which every node reads; `python -m car.topics_page > 
 
 Quality of service, and whom it suits: a *reliable* publisher here serves reliable and best-effort
 subscribers, a *best effort* one serves best-effort subscribers only; our subscribers to best-effort rows also
-hear reliable publishers. *Latched* rows (transient local) are given to those who come late. Every row keeps
-its last so many messages: whatever leads to the wheels keeps one, so that nothing queues. The log keeps a
-hundred of each, as nothing waits for it.
+hear reliable publishers, those to reliable rows hear reliable publishers only. *Latched* rows (transient
+local) are given to those who come late, and our subscribers to them hear latched publishers only. Every row
+keeps its last so many messages: whatever leads to the wheels keeps one, so that nothing queues. The log keeps
+a hundred of each, as nothing waits for it. That every row pairs as it says is tested over loopback, with
+peers of each kind in another process.
 """
 
 

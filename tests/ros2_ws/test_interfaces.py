@@ -11,6 +11,8 @@ import pytest
 
 from car.topics import SERVICES, TOPICS
 from sim2race_car import ros
+from tests.ros2_ws import community_types
+from tests.ros2_ws.conftest import Graph
 
 SOURCES = Path(__file__).parents[2] / "ros2_ws" / "src"
 INSTALLED = Path(sys.prefix) / "share"
@@ -30,12 +32,38 @@ COMMUNITY_HASHES = {
 """First digits of the type hashes that the community's own package gets."""
 
 
+EVERY_TYPE = [
+    *(f"msg/{name}" for name in community_types.MESSAGES),
+    *(f"srv/{name}" for name in community_types.SERVICES),
+]
+
+
+def installed_hash(name: str) -> str:
+    """Return the hash that ROS 2's generator gave the type that is installed."""
+    described = json.loads((INSTALLED / community_types.PACKAGE / f"{name}.json").read_text())
+    full_name = f"{community_types.PACKAGE}/{name}"
+    (found,) = (row["hash_string"] for row in described["type_hashes"] if row["type_name"] == full_name)
+    return str(found)
+
+
 @pytest.mark.parametrize("name", COMMUNITY_HASHES)
 def test_a_type_has_the_communitys_hash(name: str) -> None:
-    described = json.loads((INSTALLED / "deepracer_interfaces_pkg" / f"{name}.json").read_text())
-    full_name = f"deepracer_interfaces_pkg/{name}"
-    (found,) = (row["hash_string"] for row in described["type_hashes"] if row["type_name"] == full_name)
-    assert found.startswith(f"RIHS01_{COMMUNITY_HASHES[name]}")
+    assert installed_hash(name).startswith(f"RIHS01_{COMMUNITY_HASHES[name]}")
+
+
+@pytest.mark.parametrize("name", EVERY_TYPE)
+def test_every_type_has_the_hash_of_the_communitys_fields(name: str) -> None:
+    assert installed_hash(name) == community_types.type_hash(f"{community_types.PACKAGE}/{name}")
+
+
+def test_the_hashes_on_the_wire_are_those_of_the_communitys_fields(graph: Graph) -> None:
+    theirs = [topic for topic in TOPICS.values() if topic.type_name.startswith(community_types.PACKAGE)]
+    assert len(theirs) >= 5
+    for topic in theirs:
+        ros.publish(graph.tester, topic)
+        (found,) = graph.tester.get_publishers_info_by_topic(topic.name)
+        on_the_wire = f"RIHS01_{bytes(found.topic_type_hash.value).hex()}"
+        assert on_the_wire == community_types.type_hash(topic.type_name), topic.name
 
 
 @pytest.mark.parametrize(
