@@ -26,7 +26,7 @@ class BatteryWatch:
 
         An unknown reading changes nothing: a gauge that fails does not charge a battery.
         """
-        if percent >= self._min_percent:
+        if percent >= self._min_percent or self._min_percent <= 0.0:
             self._low = 0
         elif not math.isnan(percent):
             self._low += 1

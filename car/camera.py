@@ -22,7 +22,7 @@ CAPTURE_SIZE = (640, 480)
 JPEG_QUALITY = 95
 REOPEN_AFTER_S = 0.5
 OLDEST_BUFFER_S = 1.0
-"""A driver's stamp that is further from now was taken by another clock."""
+"""A driver whose first stamp is further from now takes it from another clock."""
 BY_DRIVER = (
     "when the driver stamped the buffer, by its monotonic clock: USB cameras at the start of the exposure or "
     "of the transfer; OpenCV does not say which"
@@ -61,6 +61,7 @@ class VideoCamera:
         self._is_device = source.startswith("/dev/")
         self._capture: cv2.VideoCapture | None = None
         self._next_s = 0.0
+        self._trusts_stamps = False
 
     def read(self) -> CameraFrame | None:
         """Wait for the next frame; None, after a moment, if there is none: one can simply ask again."""
@@ -100,6 +101,7 @@ class VideoCamera:
         if not capture.isOpened():
             return None
         self._capture = capture
+        self._trusts_stamps = False
         return capture
 
     def _grab(self, capture: cv2.VideoCapture) -> bool:
@@ -116,8 +118,11 @@ class VideoCamera:
             self.stamp_meaning = BY_FILE
             return now_ns
         # The driver's stamp is on the clock that does not jump; what counts is how long ago that was.
-        age_s = self._clock.monotonic_s() - capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
-        is_ours = 0.0 <= age_s <= OLDEST_BUFFER_S
+        stamp_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        age_s = self._clock.monotonic_s() - stamp_s
+        # Once its clock is known to be ours, a picture that lay in a buffer for long is old, not of now.
+        is_ours = stamp_s > 0.0 and age_s >= 0.0 and (self._trusts_stamps or age_s <= OLDEST_BUFFER_S)
+        self._trusts_stamps = is_ours
         self.stamp_meaning = BY_DRIVER if is_ours else BY_ARRIVAL
         return now_ns - round(age_s * 1e9) if is_ours else now_ns
 

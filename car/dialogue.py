@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import select
 import sys
 import time
@@ -74,7 +75,8 @@ class PersonDialogue:
         while time.monotonic() < end_s:
             refresh()
             if select.select([sys.stdin], [], [], 0.05)[0]:
-                sys.stdin.readline()
+                # Not a whole line: waiting for the rest of one, the motor would run on.
+                os.read(sys.stdin.fileno(), 4096)
                 return
 
 

@@ -26,7 +26,8 @@ START_DEADLINE_S = 10.0
 RESTART_EVERY_S = 1.0
 UNGUARDED_S = 3.0
 """Time for a new guard when the old one was killed."""
-END_DEADLINE_S = 2.0
+END_DEADLINE_S = pwm_guard.LAST_TRIES * pwm_guard.RETRY_S + 1.0
+"""A guard is not ended by force before it has given up a chip that does not take neutral."""
 PIPE_BYTES = 4096
 """The smallest that Linux makes: a guard that does not read for so many heartbeats (20 s) is replaced."""
 

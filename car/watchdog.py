@@ -46,14 +46,23 @@ class Watchdog:
 
     def _run(self) -> None:
         while not self._stop.wait(PERIOD_S):
-            report = self._controller.tick()
-            try:
-                self._beat()
-                report = self._controller.block("guard", "") or report
-            except OSError as error:
-                report = self._controller.block("guard", str(error)) or report
+            report = self._look()
             if report is None:
                 continue
             # A report that nobody takes, as while ROS 2 shuts down, must not end the watch.
             with contextlib.suppress(Exception):
                 self._on_change(report)
+
+    def _look(self) -> DriveReport | None:
+        """Tick and beat; whatever goes wrong stops the car, and the watch goes on."""
+        try:
+            report = self._controller.tick()
+            self._beat()
+            return self._controller.block("guard", "") or report
+        except OSError as error:
+            return self._controller.block("guard", str(error))
+        except Exception as error:
+            # No heartbeat either: if the stop fails too, the guard takes over.
+            with contextlib.suppress(Exception):
+                return self._controller.stop(f"the watch over the deadline failed: {error}")
+            return None

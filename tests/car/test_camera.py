@@ -136,6 +136,20 @@ def test_a_driver_without_stamps_or_with_another_clock_gives_the_time_of_arrival
     assert "handed the picture over" in device.stamp_meaning
 
 
+def test_a_picture_that_lay_in_a_buffer_for_long_is_not_taken_for_one_of_now(
+    device: VideoCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert device.read() is not None
+    monkeypatch.setattr(FakeDevice, "buffer_age_s", 5.0)
+    frame = device.read()
+    assert frame is not None
+    assert CLOCK.wall_ns() - frame.captured_ns == pytest.approx(5_000_000_000, abs=1000)
+    monkeypatch.setattr(FakeDevice, "buffer_age_s", None)
+    frame = device.read()
+    assert frame is not None
+    assert frame.captured_ns == CLOCK.wall_ns()
+
+
 def test_an_unplugged_camera_is_let_go_and_opened_again_when_it_is_back(
     device: VideoCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,11 @@ def test_a_battery_is_low_at_the_second_reading_in_a_row() -> None:
     assert [BatteryWatch(0.0).on_reading(0.0) for _ in range(3)] == [""] * 3
 
 
+def test_a_limit_of_nothing_judges_nothing() -> None:
+    watch = BatteryWatch(0.0)
+    assert [watch.on_reading(percent) for percent in (-1.0, -1.0, 0.0)] == ["", "", ""]
+
+
 def test_the_communitys_gauge_has_eleven_steps() -> None:
     assert (percent_of_level(0), percent_of_level(11)) == (0.0, 100.0)
     assert math.isnan(percent_of_level(-1))

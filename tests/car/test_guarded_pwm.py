@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from car import pwm_guard
 from car.errors import Sim2RaceError
-from car.guarded_pwm import GuardedPwm, Heart
+from car.guarded_pwm import END_DEADLINE_S, GuardedPwm, Heart
 from car.pwm import Pwm, make_fake_sysfs, read_sysfs_pwm
 from tests.car.shared_i2c import smbus2 as shared_i2c
 from tests.car.shared_i2c.smbus2 import VARIABLE, SMBus, power_on
@@ -179,6 +180,10 @@ def test_closing_ends_the_guard_and_cuts_the_power(tmp_path: Path, gate: Path) -
     assert read_sysfs_pwm(tmp_path) == NEUTRAL
     assert gate.read_text() == "high\n"
     assert not guard.is_running()
+
+
+def test_a_guard_is_given_the_time_for_all_its_tries() -> None:
+    assert END_DEADLINE_S > pwm_guard.LAST_TRIES * pwm_guard.RETRY_S
 
 
 def test_the_guard_learns_a_new_neutral(tmp_path: Path) -> None:

@@ -41,10 +41,26 @@ def test_the_power_is_cut_even_if_the_chip_does_not_answer(answers: bool, chip: 
     (line / "direction").write_text("low\n")
     (line / "value").write_text("0\n")
     address = chip if answers else tmp_path / "none"
-    assert main([f"{address}+gpio514"], gpio_root=tmp_path) == (0 if answers else 2)
+    assert main([f"{address}+gpio514"], gpio_root=tmp_path, patience_s=0.05) == (0 if answers else 2)
     assert (line / "direction").read_text() == "high\n"
 
 
 def test_a_chip_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path)]) == 2
+    assert main([str(tmp_path)], patience_s=0.05) == 2
     assert "found none" in capsys.readouterr().err
+
+
+def test_a_chip_that_does_not_answer_at_first_is_tried_again(
+    chip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, refusals = SysfsPwm.write, [1, 2, 3]
+
+    def write_at_last(output: SysfsPwm, pwm: Pwm) -> None:
+        if refusals:
+            refusals.pop()
+            raise OSError("Remote I/O error")
+        write(output, pwm)
+
+    monkeypatch.setattr(SysfsPwm, "write", write_at_last)
+    assert main([str(chip)], patience_s=60.0) == 0
+    assert read_sysfs_pwm(chip) == default_calibration().neutral

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from car.action_space import Command
 from car.calibration import default_calibration
 from car.clock import SystemClock
@@ -62,6 +64,33 @@ def test_a_report_that_nobody_takes_does_not_end_the_watch() -> None:
     assert called.wait(2.0)
     watchdog.close()
     assert output.last == default_calibration().neutral
+
+
+def test_a_look_that_fails_stops_the_car_and_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = RecordingPwm()
+    controller = DriveController(
+        default_calibration(), output, SystemClock(), limits=DriveLimits(deadline_s=60)
+    )
+    stopped = threading.Event()
+    beats: list[int] = []
+    watchdog = Watchdog(controller, lambda report: stopped.set(), lambda: beats.append(1))
+    drive(controller)
+    stopped.clear()
+    look = controller.tick
+
+    def fail() -> DriveReport | None:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr(controller, "tick", fail)
+    assert stopped.wait(10.0)
+    assert output.last == default_calibration().neutral
+    assert controller.report.reason == "the watch over the deadline failed: no such thing"
+    monkeypatch.setattr(controller, "tick", look)
+    seen = len(beats)
+    end_s = SystemClock().monotonic_s() + 10.0
+    while len(beats) == seen:
+        assert SystemClock().monotonic_s() < end_s, "the watch has ended"
+    watchdog.close()
 
 
 def test_a_closed_watchdog_looks_no_more() -> None:

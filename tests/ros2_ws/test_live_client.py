@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 from deepracer_interfaces_pkg.msg import InferResults, InferResultsArray
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import String
@@ -61,6 +62,24 @@ def asked(graph: Graph, question: Callable[[], str]) -> str:
     thread.start()
     graph.until(lambda: not thread.is_alive())
     return answer[0]
+
+
+def test_a_console_whose_guard_has_ended_does_not_arm(graph: Graph) -> None:
+    told: list[bool] = []
+
+    def enable(request: Any, response: Any) -> Any:
+        told.append(request.is_active)
+        return response
+
+    ros.serve(graph.tester, ENABLE_STATE, enable)
+    with LiveClient(Heard(), graph.context.get_domain_id()) as client:
+        (guard,) = (
+            child for child in psutil.Process().children() if "sim2race_car.live_guard" in child.cmdline()
+        )
+        guard.kill()
+        graph.until(lambda: guard.status() == psutil.STATUS_ZOMBIE)
+        assert "guard process has ended" in client.arm()
+    assert told == []
 
 
 def test_what_the_console_asks_of_the_drive_and_what_it_makes_of_the_answer(graph: Graph) -> None:

@@ -84,6 +84,10 @@ class _Guard:
     def release(self) -> None:
         self._held.clear()
 
+    @property
+    def is_there(self) -> bool:
+        return self._process.poll() is None and self._thread.is_alive()
+
     def close(self) -> None:
         self._ended.set()
         self._thread.join()
@@ -155,6 +159,8 @@ class LiveClient:
 
     def arm(self) -> str:
         """Ask the drive to arm, acknowledging a stop; returns "" or why not."""
+        if not self._guard.is_there:
+            return "the console's guard process has ended; start the console again"
         self._guard.hold()
         problem = self._ask(self._enable, EnableStateSrv.Request(is_active=True))
         if problem:
