@@ -156,10 +156,15 @@ def _track_events(position: Columns) -> list[LogEvent]:
         for i in np.flatnonzero(np.diff(laps, prepend=laps[:1]) > 0)
     ]
     events += [
-        LogEvent(int(stamps[i]), "off_track", f"left the track at {position['progress_percent'][i]:.0f} %")
+        left_track(int(stamps[i]), float(position["progress_percent"][i]))
         for i in np.flatnonzero(np.diff(off_track, prepend=0) > 0)
     ]
     return events
+
+
+def left_track(stamp_ns: int, progress_percent: float) -> LogEvent:
+    """Return the event of leaving the track at this share of the lap."""
+    return LogEvent(stamp_ns, "off_track", f"left the track at {progress_percent:.0f} %")
 
 
 def _actions(probabilities: NDArray[np.float32], space: ActionSpace | None) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 GET  /live                     the page
 GET  /api/live/about           run, actions, limits, track
 GET  /api/live/frame           a parcel with the newest frame: facts, JPEG, heat map as PNG (may be empty)
-                               ?after=<sequence>&heat=hirescam|gradcam|off
+                               ?after=<sequence>&events=<version>&heat=hirescam|gradcam|off
 POST /api/live/beat            {"press", "manual", "angle", "throttle"}: a sign of life, see dead_man.py
 POST /api/live/release         {"press"}
 POST /api/live/stop            stops, whoever holds
@@ -25,12 +25,12 @@ from typing import Any
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 
 from analysis.colours import legend_colours
-from analysis.console.dead_man import Beat, Controls, DeadMan
+from analysis.console.dead_man import SILENCE_S, Beat, Controls, DeadMan
 from analysis.console.documents import packed, plain
 from analysis.console.live_feed import LiveFeed
 from analysis.console.live_heat import LIVE_METHODS, LiveHeat
+from analysis.console.live_record import LiveEvent, decided
 from analysis.console.parcel import parcel
-from analysis.metrics import confidence
 from analysis.replay import steering_order
 from analysis.track_outline import track_outline
 from car.action_space import parse_model_metadata
@@ -52,13 +52,21 @@ class Live:
         feed: what the graph says.
         controls: what can be asked of the car.
         policy: the policy file, where the graph's own copy is on another machine.
+        silence_s: longest time that a page which holds the car may say nothing.
     """
 
-    def __init__(self, feed: LiveFeed, controls: Controls, policy: Path | None = None) -> None:
+    def __init__(
+        self,
+        feed: LiveFeed,
+        controls: Controls,
+        policy: Path | None = None,
+        *,
+        silence_s: float = SILENCE_S,
+    ) -> None:
         self.feed = feed
         self.controls = controls
         self.heat = LiveHeat(feed, policy)
-        self.dead_man = DeadMan(controls, SystemClock())
+        self.dead_man = DeadMan(controls, SystemClock(), silence_s=silence_s)
         self.viewers = threading.Semaphore(VIEWERS)
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._tick, name="dead-man", daemon=True)
@@ -117,25 +125,34 @@ def frame() -> Response:
         newest = present.feed.newer(after, _WAIT_S)
     finally:
         present.viewers.release()
+    version, events = present.feed.events_since(request.args.get("events", -1, type=int))
     head = {
         "now_ms": time.time_ns() / 1e6,
         "facts": plain(newest.facts if newest else present.feed.facts),
         "held": present.dead_man.held,
         "why_stopped": present.dead_man.why_stopped,
         "policy": plain(present.feed.run.get("policy_sha256", "")),
+        "events": {"version": version, "found": None if events is None else [_event(one) for one in events]},
     }
     if newest is None:
         return parcel({**head, "sequence": after}, b"", b"")
     png, problem, scale = present.heat.png(newest, method) if method != "off" else (b"", "", 0.0)
     outputs = newest.outputs
+    sure, entropy = decided(outputs)
     head |= {
         "sequence": newest.sequence,
         "captured_ms": newest.captured_ns / 1e6,
         "outputs": None if outputs is None else plain(outputs.tolist()),
-        "confidence": None if outputs is None or len(outputs) < 3 else float(confidence(outputs[None])[0]),
+        "confidence": plain(sure),
+        "entropy": plain(entropy),
+        "fps": plain(newest.rate_fps),
         "heat": {"problem": problem, "scale": scale},
     }
     return parcel(head, newest.jpeg, png)
+
+
+def _event(event: LiveEvent) -> dict[str, Any]:
+    return {"time_ms": event.stamp_ns / 1e6, "text": event.text, "severity": event.severity}
 
 
 @live.post("/api/live/beat")

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.console.live_record import LiveEvent, LiveRecord
+
 MOST_FRAMES, MOST_COMMANDS = 8, 16
 """How much of the past a policy may look at: frames and commands."""
 _QUIET_NS = 300_000_000
@@ -37,6 +39,8 @@ class LiveFrame:
     """The last commands (rad, m/s) before it, newest last."""
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The latest of every report by its name: drive, inference, place, device."""
+    rate_fps: float = float("nan")
+    """Frames a second, those included that nobody looked at."""
 
 
 class LiveFeed:
@@ -51,6 +55,7 @@ class LiveFeed:
         self._judged_ns = 0
         self._sequence = 0
         self._run: dict[str, Any] = {}
+        self._record = LiveRecord()
         self._closed = False
 
     @property
@@ -64,6 +69,12 @@ class LiveFeed:
         """The latest of every report."""
         with self._news:
             return dict(self._facts)
+
+    def events_since(self, version: int) -> tuple[int, tuple[LiveEvent, ...] | None]:
+        """Return the version of the events that were found, and the events, unless that version is known."""
+        with self._news:
+            known = self._record.version == version
+            return self._record.version, None if known else self._record.events
 
     def on_decision(self, jpeg: bytes, captured_ns: int, outputs: list[float]) -> None:
         """Take in a frame with what the policy said about it."""
@@ -79,6 +90,7 @@ class LiveFeed:
         """Take in a report: drive, inference, place or device."""
         with self._news:
             self._facts[name] = content
+            self._record.add_report(name, content)
             if name == "drive":
                 self._commands.append((content["steering_rad"], content["speed_mps"]))
 
@@ -104,6 +116,7 @@ class LiveFeed:
         with self._news:
             self._sequence += 1
             self._recent.append(jpeg)
+            self._record.add_frame(captured_ns, outputs)
             self._frame = LiveFrame(
                 self._sequence,
                 jpeg,
@@ -112,5 +125,6 @@ class LiveFeed:
                 tuple(self._recent),
                 tuple(self._commands),
                 dict(self._facts),
+                self._record.rate_fps,
             )
             self._news.notify_all()

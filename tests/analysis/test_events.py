@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.events import MAX_OF_A_KIND, timeline_events
+from analysis.event_rules import MAX_OF_A_KIND
+from analysis.events import timeline_events
 from analysis.laps import Lap
 from car.frame_table import FrameTable, LogEvent
 from sim.track import load_track

@@ -4,6 +4,7 @@ import { byId, element } from "./dom.js";
 import { degrees, fixed, signed } from "./format.js";
 import { LiveCharts, LiveTrack } from "./live_charts.js";
 import { Drive } from "./live_drive.js";
+import { LiveEvents } from "./live_events.js";
 import { methodTitle } from "./methods.js";
 import { paint } from "./pane.js";
 import { bitmapOf, unpackParcel } from "./parcel.js";
@@ -16,9 +17,9 @@ class Live {
     this.sequence = 0;
     this.ahead = [-Infinity, Infinity]; // What this machine's clock is ahead of the console's, at least and at most.
     this.policy = null;
-    this.times = [];
     this.charts = new LiveCharts();
     this.track = new LiveTrack();
+    this.events = new LiveEvents();
     this.drive = new Drive();
     window.sim2raceDelays = []; // Milliseconds from the stamp in a frame to its paint, for the bench.
     const given = new URLSearchParams(location.hash.slice(1)).get("heat");
@@ -43,13 +44,14 @@ class Live {
 
   async #next() {
     const asked = Date.now();
-    const response = await fetch(`/api/live/frame?after=${this.sequence}&heat=${byId("heat").value}`);
+    const response = await fetch(`/api/live/frame?after=${this.sequence}&events=${this.events.version}&heat=${byId("heat").value}`);
     if (!response.ok) throw new Error((await response.json()).error);
     const { head, parts } = await unpackParcel(response);
     // The answer was written between asking and now: so far apart, and no further, are the clocks.
     this.ahead = [Math.max(this.ahead[0], asked - head.now_ms), Math.min(this.ahead[1], Date.now() - head.now_ms)];
     if (head.policy !== this.policy) await this.#about(head.policy);
     this.#showFacts(head);
+    this.events.show(head.events);
     if (head.sequence === this.sequence) {
       byId("stage").classList.add("stale");
       this.#note(this.sequence ? "No new frame for a second." : byId("stage-note").textContent);
@@ -81,10 +83,8 @@ class Live {
     const behind = Date.now() - offset - head.captured_ms;
     window.sim2raceDelays.push(behind);
     if (window.sim2raceDelays.length > DELAYS) window.sim2raceDelays.shift();
-    this.times.push(performance.now());
-    while (this.times[0] < this.times.at(-1) - 2000) this.times.shift();
     byId("behind").textContent = fixed(behind, 0);
-    byId("rate").textContent = fixed((1000 * (this.times.length - 1)) / (this.times.at(-1) - this.times[0] || Infinity), 0);
+    byId("rate").textContent = fixed(head.fps, 0);
     byId("confidence").textContent = fixed(head.confidence, 2);
     this.#showBars(head.outputs);
     const { drive, pose } = head.facts;
@@ -92,7 +92,9 @@ class Live {
       steering: drive && (drive.steering_rad * 180) / Math.PI,
       speed: drive?.speed_mps,
       confidence: head.confidence,
+      entropy: head.entropy,
       latency: drive?.latency_ms,
+      rate: head.fps,
       behind,
     });
     this.track.add(pose);

@@ -1,32 +1,44 @@
 // The last seconds of a few signals, scrolling; and the car on its track.
 
 import { byId, colour, element, sharpCanvas } from "./dom.js";
+import { fixed, signed } from "./format.js";
 import { unpack } from "./recording.js";
 
 const SPAN_MS = 20_000;
 const MARGIN = 14;
+const GUTTER = 40; // Right of the curves, for the values of the strip's edges.
+const PAD = 7;
 
 class Strip {
-  constructor({ name, low, high }) {
+  constructor({ name, low, high, digits = 0 }) {
     this.points = [];
-    [this.low, this.high] = [low, high];
+    this.least = [low, high]; // What is shown at least; more while a value needs it.
+    this.words = (value, places = digits) => (low < 0 ? signed(value, places) : fixed(value, places));
     const canvas = element("canvas");
-    this.root = element("div", {}, [element("span", { className: "name", text: name }), canvas]);
+    this.value = element("span", { className: "value" });
+    this.root = element("div", {}, [element("span", { className: "label", text: name }, [this.value]), canvas]);
     this.redraw = sharpCanvas(canvas, (context, width, height) => this.#draw(context, width, height));
   }
 
   add(at, value) {
     this.points.push([at, value]);
     while (this.points[0][0] < at - SPAN_MS) this.points.shift();
-    if (Number.isFinite(value)) [this.low, this.high] = [Math.min(this.low, value), Math.max(this.high, value)];
+    this.value.textContent = this.words(value);
     this.redraw();
   }
 
-  #draw(context, width, height) {
+  #draw(context, wide, height) {
+    const width = wide - GUTTER;
     const now = this.points.at(-1)?.[0] ?? 0;
-    const y = (value) => height - 4 - ((value - this.low) / (this.high - this.low)) * (height - 8);
+    const known = this.points.map(([, value]) => value).filter(Number.isFinite);
+    const [low, high] = [Math.min(this.least[0], ...known), Math.max(this.least[1], ...known)];
+    const y = (value) => height - PAD - ((value - low) / (high - low)) * (height - 2 * PAD);
+    context.fillStyle = colour("muted");
+    context.font = `11px ${getComputedStyle(byId("charts")).fontFamily}`;
+    context.textBaseline = "middle";
+    for (const edge of [low, high]) context.fillText(this.words(edge, high < 10 ? 1 : 0), width + 6, y(edge));
     context.fillStyle = colour("line");
-    if (this.low < 0) context.fillRect(0, y(0), width, 1);
+    if (low < 0) context.fillRect(0, y(0), width, 1);
     for (let s = 5000; s < SPAN_MS; s += 5000) context.fillRect(width - (s / SPAN_MS) * width, 0, 1, height);
     context.beginPath();
     let pen = false;
@@ -46,10 +58,12 @@ class Strip {
 export class LiveCharts {
   constructor() {
     this.strips = {
-      steering: new Strip({ name: "Steering °", low: -20, high: 20 }),
-      speed: new Strip({ name: "Speed m/s", low: 0, high: 1.5 }),
-      confidence: new Strip({ name: "Confidence", low: 0, high: 1 }),
-      latency: new Strip({ name: "Camera to PWM ms", low: 0, high: 20 }),
+      steering: new Strip({ name: "Steering °", low: -20, high: 20, digits: 1 }),
+      speed: new Strip({ name: "Speed m/s", low: 0, high: 1.5, digits: 2 }),
+      confidence: new Strip({ name: "Confidence", low: 0, high: 1, digits: 2 }),
+      entropy: new Strip({ name: "Entropy", low: 0, high: 1, digits: 2 }),
+      latency: new Strip({ name: "Camera to PWM ms", low: 0, high: 20, digits: 1 }),
+      rate: new Strip({ name: "Frames 1/s", low: 0, high: 35 }),
       behind: new Strip({ name: "Behind ms", low: 0, high: 60 }),
     };
     byId("charts").append(...Object.values(this.strips).map((strip) => strip.root));

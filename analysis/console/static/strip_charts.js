@@ -5,7 +5,7 @@ import { clock, fixed, signed } from "./format.js";
 import { clamp, timeStep, valueLines } from "./scale.js";
 
 const PAD = 5; // Above and below a curve, in pixels.
-const GAP_PERIODS = 2.5; // As in analysis/events.py.
+const GAP_PERIODS = 2.5; // As in analysis/event_rules.py.
 const GUTTER = 34; // Right of a strip, for the values of its lines; also in log.css.
 
 /** The strips: columns, range and how a value is written. */

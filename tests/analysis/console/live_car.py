@@ -22,6 +22,7 @@ class PretendedCar:
         self.state = "ready"
         self.told: list[str] = []
         self.sticks: list[tuple[float, float]] = []
+        self.reason = "not armed"
         self.refuses = ""
 
     def arm(self) -> str:
@@ -82,11 +83,13 @@ class PretendedCamera:
             driving = self._car.state == "driving"
             report = {
                 "state": self._car.state,
-                "reason": "" if driving else "not armed",
+                "reason": "" if driving else self._car.reason,
                 "steering_rad": 0.1 if driving else 0.0,
                 "speed_mps": 1.0 if driving else 0.0,
                 "latency_ms": 5.0,
                 "dropped": 0,
+                "stamp_ns": captured_ns + 5_000_000,
+                "source_ns": captured_ns if driving else 0,
             }
             self._feed.on_report("drive", report)
             self._feed.on_report("pose", {"x_m": 1.0, "y_m": 1.0})

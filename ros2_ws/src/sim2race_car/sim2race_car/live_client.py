@@ -230,6 +230,8 @@ class LiveClient:
             "speed_mps": float(report.speed_mps),
             "latency_ms": (written_ns - source_ns) / 1e6 if source_ns else None,
             "dropped": int(report.dropped),
+            "stamp_ns": written_ns,
+            "source_ns": source_ns,
         }
         self._listener.on_report("drive", content)
 
@@ -250,6 +252,7 @@ class LiveClient:
             "last_lap_time_s": float(place.last_lap_time_s),
             "speed_mps": float(place.speed_mps),
             "off_track": bool(place.off_track),
+            "stamp_ns": ros.ns_from_time(place.header.stamp),
         }
         self._listener.on_report("place", content)
 
