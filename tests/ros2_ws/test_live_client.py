@@ -11,9 +11,20 @@ from typing import Any
 import psutil
 from deepracer_interfaces_pkg.msg import InferResults, InferResultsArray
 from sensor_msgs.msg import CompressedImage
+from sim2race_msgs.msg import DriveReport, TrackPosition
 from std_msgs.msg import String
 
-from car.topics import ENABLE_STATE, MANUAL_DRIVE, MAX_SPEED, RL_RESULTS, RUN_INFO, VEHICLE_STATE
+from analysis.console.live_record import LiveRecord
+from car.topics import (
+    DRIVE_REPORT,
+    ENABLE_STATE,
+    MANUAL_DRIVE,
+    MAX_SPEED,
+    RL_RESULTS,
+    RUN_INFO,
+    TRACK_POSITION,
+    VEHICLE_STATE,
+)
 from sim2race_car import ros
 from sim2race_car.live_client import LiveClient
 from tests.ros2_ws.conftest import Graph
@@ -25,6 +36,7 @@ class Heard:
     def __init__(self) -> None:
         self.decisions: list[tuple[bytes, int, list[float]]] = []
         self.runs: list[dict[str, Any]] = []
+        self.reports: list[tuple[str, dict[str, Any]]] = []
 
     def on_decision(self, jpeg: bytes, captured_ns: int, outputs: list[float]) -> None:
         self.decisions.append((jpeg, captured_ns, outputs))
@@ -33,7 +45,7 @@ class Heard:
         pass
 
     def on_report(self, name: str, content: dict[str, Any]) -> None:
-        pass
+        self.reports.append((name, content))
 
     def on_run(self, run: dict[str, Any]) -> None:
         self.runs.append(run)
@@ -53,6 +65,27 @@ def test_the_console_hears_decisions_with_their_frames_and_what_drives(graph: Gr
 
     assert heard.decisions[0] == (b"jpeg", 1_500_000_007, [0.25])
     assert heard.runs == [{"name": "tiny"}]
+
+
+def test_reports_carry_when_they_are_of_and_which_frame_they_are_about(graph: Graph) -> None:
+    heard = Heard()
+    drive = DriveReport(state="driving", steering_rad=0.25, speed_mps=1.5)
+    drive.header.stamp, drive.source_stamp = ros.time_from_ns(1_512_000_000), ros.time_from_ns(1_500_000_000)
+    place = TrackPosition(progress_percent=41.5, laps=2, off_track=True)
+    place.header.stamp = ros.time_from_ns(1_600_000_000)
+    with LiveClient(heard, graph.context.get_domain_id()):
+        graph.publish(DRIVE_REPORT).publish(drive)
+        graph.publish(TRACK_POSITION).publish(place)
+        graph.until(lambda: len(heard.reports) == 2)
+    reports = dict(heard.reports)
+
+    assert (reports["drive"]["stamp_ns"], reports["drive"]["source_ns"]) == (1_512_000_000, 1_500_000_000)
+    assert reports["drive"]["latency_ms"] == 12.0
+    assert (reports["place"]["stamp_ns"], reports["place"]["laps"]) == (1_600_000_000, 2)
+    record = LiveRecord()
+    for name, content in heard.reports:
+        record.add_report(name, content)
+    assert {event.kind for event in record.events} == {"driving", "lap", "off_track"}
 
 
 def asked(graph: Graph, question: Callable[[], str]) -> str:

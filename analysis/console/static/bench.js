@@ -2,6 +2,7 @@
 
 import { byId, element, onDrag } from "./dom.js";
 import { clock, count, degrees, fixed, signed } from "./format.js";
+import { offerKeys } from "./keys.js";
 import { bitmapOf, unpackParcel } from "./parcel.js";
 import { paint } from "./pane.js";
 import { Recording } from "./recording.js";
@@ -30,7 +31,7 @@ class Bench {
     byId("policy").addEventListener("change", () => this.#refresh());
     byId("back").addEventListener("click", () => this.#step(-1));
     byId("forward").addEventListener("click", () => this.#step(1));
-    byId("lamp").addEventListener("click", () => this.#setLamp(this.lamp ? null : { x: 118, y: 34 }));
+    byId("lamp").addEventListener("click", () => this.#toggleLamp());
     byId("reset").addEventListener("click", () => this.#reset());
     byId("sweep").addEventListener("click", () => this.#sweep());
     // Anywhere on the picture will do: a finger need not hit the handle.
@@ -39,19 +40,30 @@ class Bench {
       const box = byId("stage").getBoundingClientRect();
       this.#setLamp({ x: ((event.clientX - box.left) / box.width) * WIDTH, y: ((event.clientY - box.top) / box.height) * HEIGHT });
     });
-    document.addEventListener("keydown", (event) => this.#key(event));
+    window.addEventListener("hashchange", () => this.#takeAddress());
+    offerKeys(this.#keys());
   }
 
-  #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
-    const moves = { ArrowLeft: [-2, 0], ArrowRight: [2, 0], ArrowUp: [0, -2], ArrowDown: [0, 2] };
-    if (this.lamp && Object.hasOwn(moves, event.key) && !event.target.matches("input")) {
-      const [dx, dy] = moves[event.key];
-      event.preventDefault();
+  #keys() {
+    const move = (dx, dy) => () => {
+      if (!this.lamp) return false;
       this.#setLamp({ x: this.lamp.x + dx, y: this.lamp.y + dy });
-    }
-    if (event.key === ",") this.#step(-1);
-    if (event.key === ".") this.#step(1);
+      return true;
+    };
+    return [
+      [[","], "One frame back", () => this.#step(-1)],
+      [["."], "One frame on", () => this.#step(1)],
+      [["l"], "Lamp in or out", () => this.#toggleLamp()],
+      [["ArrowLeft"], "Lamp to the left", move(-2, 0)],
+      [["ArrowRight"], "Lamp to the right", move(2, 0)],
+      [["ArrowUp"], "Lamp up", move(0, -2)],
+      [["ArrowDown"], "Lamp down", move(0, 2)],
+      [["r"], "Undisturbed again", () => this.#reset()],
+    ];
+  }
+
+  #toggleLamp() {
+    this.#setLamp(this.lamp ? null : { x: 118, y: 34 });
   }
 
   #step(frames) {
@@ -65,8 +77,21 @@ class Bench {
   }
 
   #reset() {
+    this.#clear();
+    this.#refresh();
+  }
+
+  #clear() {
     for (const id of SLIDERS) byId(id).value = byId(id).dataset.start;
-    this.#setLamp(null);
+    this.lamp = null;
+  }
+
+  /** Another address of this page, of a bookmark or typed by hand: only what it holds is set. */
+  #takeAddress() {
+    this.#clear();
+    byId("policy").value = "";
+    this.#readAddress();
+    this.#refresh();
   }
 
   /** What is done to the picture, as the server is asked and as the address keeps it. */

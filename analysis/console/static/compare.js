@@ -4,12 +4,14 @@ import { CompareChart } from "./compare_chart.js";
 import { Side } from "./compare_side.js";
 import { byId, element } from "./dom.js";
 import { fixed, signed } from "./format.js";
+import { offerKeys } from "./keys.js";
 import { methodTitle } from "./methods.js";
 import { unpack } from "./recording.js";
 
 const WAYS = { time: "time", lap: "time in the lap", place: "place on the track" };
 const HEATS = ["off", "hirescam", "all-layers", "gradcam"];
 const CHOICES = ["policy_a", "policy_b", "lap_a", "lap_b"];
+const STRIDE = 20; // Points that a key with Shift goes.
 const PLACE_S = 20; // How long playing along the track takes.
 
 class Page {
@@ -17,17 +19,18 @@ class Page {
     this.runs = runs;
     this.at = 0;
     this.playing = false;
+    this.heat = HEATS[1]; // What the key turns on again.
     this.sides = ["a", "b"].map((letter) => new Side(letter, () => this.choose()));
     const title = (heat) => (heat === "off" ? "no heat map" : methodTitle(heat));
     byId("heat").append(...HEATS.map((value) => element("option", { text: title(value), attributes: { value } })));
-    byId("heat").addEventListener("change", () => this.seek(this.at));
+    byId("heat").addEventListener("change", () => this.setHeat(byId("heat").value));
     byId("align").addEventListener("change", () => this.align());
     byId("moment").addEventListener("input", (event) => this.seek(Number(event.target.value)));
     byId("back").addEventListener("click", () => this.seek(this.at - 1));
     byId("forward").addEventListener("click", () => this.seek(this.at + 1));
     byId("play").addEventListener("click", () => this.toggle());
-    document.addEventListener("change", (event) => event.target.matches("select") && event.target.blur());
-    document.addEventListener("keydown", (event) => this.#key(event));
+    window.addEventListener("hashchange", () => this.load());
+    offerKeys(this.#keys());
   }
 
   /** Ask the server for both sides as the page's address has it. */
@@ -54,6 +57,7 @@ class Page {
     byId("align").replaceChildren(...ways.map((value) => element("option", { text: WAYS[value], attributes: { value } })));
     byId("align").value = ways.includes(given.get("by")) ? given.get("by") : ways.at(-1);
     byId("heat").value = HEATS.includes(given.get("heat")) ? given.get("heat") : "hirescam";
+    if (byId("heat").value !== "off") this.heat = byId("heat").value;
     this.at = Number(given.get("at")) || 0;
     this.align();
   }
@@ -115,12 +119,31 @@ class Page {
     return `${location.pathname}#${state}`;
   }
 
-  #key(event) {
-    if (event.target.matches("select, input") || event.ctrlKey || event.metaKey || event.altKey || !this.charts) return;
-    const actions = { ArrowLeft: () => this.seek(this.at - 1), ArrowRight: () => this.seek(this.at + 1), " ": () => this.toggle() };
-    if (!Object.hasOwn(actions, event.key)) return;
-    event.preventDefault();
-    actions[event.key]();
+  #keys() {
+    const keys = [
+      [["Space"], "Play or pause", () => this.toggle()],
+      [["ArrowLeft"], "One step back", () => this.seek(this.at - 1)],
+      [["ArrowRight"], "One step on", () => this.seek(this.at + 1)],
+      [["Shift+ArrowLeft"], "A stride back", () => this.seek(this.at - STRIDE)],
+      [["Shift+ArrowRight"], "A stride on", () => this.seek(this.at + STRIDE)],
+      [["Home"], "The beginning", () => this.seek(0)],
+      [["End"], "The end", () => this.seek(this.axis.length - 1)],
+      [["b"], "Side by side by the next of time, lap, place", () => this.#nextWay()],
+      [["g"], "Heat maps on or off", () => this.setHeat(byId("heat").value === "off" ? this.heat : "off")],
+    ];
+    return keys.map(([names, words, action]) => [names, words, () => this.charts && action()]);
+  }
+
+  setHeat(heat) {
+    byId("heat").value = heat;
+    if (heat !== "off") this.heat = heat;
+    this.seek(this.at);
+  }
+
+  #nextWay() {
+    const { options, selectedIndex } = byId("align");
+    byId("align").selectedIndex = (selectedIndex + 1) % options.length;
+    this.align();
   }
 
   #row({ title, about, values, difference, judgement }) {

@@ -1,11 +1,13 @@
 // The list of runs: fills each line from the API, one after another, so that the page is there at once.
 
+import { Arrivals } from "./arrivals.js";
 import { Bin } from "./bin.js";
 import { change } from "./change.js";
 import { byId, element } from "./dom.js";
 import { clock, count, fixed, localTime } from "./format.js";
-import { Arrivals } from "./arrivals.js";
-import { RunTable } from "./run_table.js";
+import { offerKeys } from "./keys.js";
+import { RunTable, tagButton } from "./run_table.js";
+import { TableAddress } from "./table_address.js";
 
 const PATHS = 2; // Logs that are read at the same time.
 const SCORED = { weave_cm: [1, "cm"], straight_tv: [0, "°/m"], margin_cm: [1, "cm"], off_tracks: [2, "/ lap"], confidence: [2, ""] };
@@ -48,7 +50,7 @@ function fill(row, card) {
 }
 
 function showRemarks(row, { tags, note }) {
-  row.querySelector(".tags").replaceChildren(...tags.map((text) => element("span", { className: "tag", text })));
+  row.querySelector(".tags").replaceChildren(...tags.map((text) => tagButton(text)));
   row.querySelector(".note").textContent = note;
 }
 
@@ -78,7 +80,12 @@ function refuse(row, reason) {
 class Page {
   constructor() {
     this.ranked = []; // The lines that a ranking would be of.
-    this.table = new RunTable(byId("runs"), (chosen, shown) => this.#offerTools(chosen, shown));
+    this.table = new RunTable(
+      byId("runs"),
+      (chosen, shown) => this.#offerTools(chosen, shown),
+      (how) => this.address.write(how),
+    );
+    this.address = new TableAddress(this.table);
     this.cards = new Map();
     this.editing = null;
     byId("compare").addEventListener("click", () => {
@@ -92,6 +99,11 @@ class Page {
     byId("remarks-cancel").addEventListener("click", () => byId("remarks").close());
     byId("undo-button").addEventListener("click", () => this.#putBack());
     for (const row of this.table.rows) this.#wire(row);
+    offerKeys([
+      [["/"], "Filter", () => byId("filter").focus()],
+      [["c"], "Compare the two chosen runs", () => byId("compare").click()],
+      [["r"], "Rank the chosen runs, or all that are shown", () => byId("rank").click()],
+    ]);
   }
 
   /** Show the logs that there are now: new ones are read, those that are gone go. */
@@ -208,7 +220,7 @@ class Page {
 }
 
 async function main() {
-  if (location.search) history.replaceState(null, "", location.pathname);
+  if (location.search) history.replaceState(null, "", location.pathname + location.hash);
   const page = new Page();
   new Bin(() => page.returned());
   const queue = page.table.rows.values();

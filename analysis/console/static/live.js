@@ -2,6 +2,7 @@
 
 import { byId, element } from "./dom.js";
 import { degrees, fixed, signed } from "./format.js";
+import { offerKeys } from "./keys.js";
 import { LiveCharts, LiveTrack } from "./live_charts.js";
 import { Drive } from "./live_drive.js";
 import { LiveEvents } from "./live_events.js";
@@ -17,18 +18,36 @@ class Live {
     this.sequence = 0;
     this.ahead = [-Infinity, Infinity]; // What this machine's clock is ahead of the console's, at least and at most.
     this.policy = null;
+    this.heat = "hirescam"; // What the key turns on again.
     this.charts = new LiveCharts();
     this.track = new LiveTrack();
     this.events = new LiveEvents();
     this.drive = new Drive();
     window.sim2raceDelays = []; // Milliseconds from the stamp in a frame to its paint, for the bench.
-    const given = new URLSearchParams(location.hash.slice(1)).get("heat");
     for (const option of byId("heat").options) if (option.value !== "off") option.textContent = methodTitle(option.value);
-    byId("heat").value = [...byId("heat").options].some(({ value }) => value === given) ? given : "hirescam";
-    byId("heat").addEventListener("change", () => {
-      byId("heat").blur();
-      history.replaceState(null, "", `${location.pathname}#heat=${byId("heat").value}`);
-    });
+    this.#readAddress();
+    window.addEventListener("hashchange", () => this.#readAddress());
+    byId("heat").addEventListener("change", () => this.#setHeat(byId("heat").value));
+    const keys = [
+      [["Space"], "Drive, for as long as it is held"],
+      [["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"], "Steer while space is held, if you drive"],
+      [["Escape"], "Stop, whoever holds"],
+      [["g"], "Heat map on or off", () => this.#setHeat(byId("heat").value === "off" ? this.heat : "off")],
+    ];
+    offerKeys(keys, () => this.drive.release());
+  }
+
+  #readAddress() {
+    const given = new URLSearchParams(location.hash.slice(1)).get("heat");
+    const known = [...byId("heat").options].some(({ value }) => value === given);
+    byId("heat").value = known ? given : "hirescam";
+    if (byId("heat").value !== "off") this.heat = byId("heat").value;
+  }
+
+  #setHeat(heat) {
+    byId("heat").value = heat;
+    if (heat !== "off") this.heat = heat;
+    history.replaceState(null, "", `${location.pathname}#heat=${heat}`);
   }
 
   async run() {

@@ -2,6 +2,7 @@
 
 import { change } from "./change.js";
 import { byId } from "./dom.js";
+import { isTyped } from "./keys.js";
 
 const BEAT_MS = 50;
 const KEYS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -18,8 +19,8 @@ export class Drive {
     this.#wirePointer();
     this.#wireKeys();
     // A page that nobody sees is held by nobody.
-    document.addEventListener("visibilitychange", () => document.hidden && this.#release());
-    for (const kind of ["blur", "pagehide"]) window.addEventListener(kind, () => this.#release());
+    document.addEventListener("visibilitychange", () => document.hidden && this.release());
+    for (const kind of ["blur", "pagehide"]) window.addEventListener(kind, () => this.release());
     byId("by-policy").addEventListener("click", () => this.#setManual(false));
     byId("by-hand").addEventListener("click", () => this.#setManual(true));
     byId("stop").addEventListener("click", () => this.#stop());
@@ -36,14 +37,14 @@ export class Drive {
       this.#begin();
     });
     this.hold.addEventListener("pointermove", (event) => this.press && this.hold.hasPointerCapture(event.pointerId) && this.#follow(event));
-    for (const kind of ["pointerup", "pointercancel", "lostpointercapture"]) this.hold.addEventListener(kind, () => this.#release());
+    for (const kind of ["pointerup", "pointercancel", "lostpointercapture"]) this.hold.addEventListener(kind, () => this.release());
     this.hold.addEventListener("contextmenu", (event) => event.preventDefault()); // What a long touch would open.
   }
 
   #wireKeys() {
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#stop();
-      if (event.target.matches("select, input")) return;
+      if (isTyped(event) || document.querySelector("dialog[open]")) return;
       if (Object.hasOwn(KEYS, event.key)) this.#steerByKeys(event, true);
       if (event.key !== " ") return;
       event.preventDefault();
@@ -51,7 +52,7 @@ export class Drive {
     });
     document.addEventListener("keyup", (event) => {
       if (Object.hasOwn(KEYS, event.key)) this.#steerByKeys(event, false);
-      if (event.key === " ") this.#release();
+      if (event.key === " ") this.release();
       if (event.key === " ") event.preventDefault();
     });
   }
@@ -102,7 +103,7 @@ export class Drive {
       }
     } catch (error) {
       if (this.press === press) this.#say(error.message);
-      this.#release();
+      this.release();
     }
   }
 
@@ -113,7 +114,8 @@ export class Drive {
     return { angle: this.stick.angle, throttle: this.stick.throttle * share };
   }
 
-  #release() {
+  /** Let go, whoever or whatever held. */
+  release() {
     const { press } = this;
     this.keys.clear();
     this.#setStick(0, 0);
@@ -126,7 +128,7 @@ export class Drive {
   }
 
   async #stop() {
-    this.#release();
+    this.release();
     try {
       await change("/api/live/stop");
     } catch (error) {
@@ -135,7 +137,7 @@ export class Drive {
   }
 
   #setManual(manual) {
-    this.#release();
+    this.release();
     this.manual = manual;
     byId("by-policy").setAttribute("aria-checked", String(!manual));
     byId("by-hand").setAttribute("aria-checked", String(manual));

@@ -8,9 +8,10 @@ import { byId, element } from "./dom.js";
 import { EventList } from "./event_list.js";
 import { Exporting } from "./exporting.js";
 import { clock, count, fixed, signed } from "./format.js";
-import { fillHelp, keyTable, listenToKeys } from "./keys.js";
+import { offerKeys } from "./keys.js";
 import { LapTable } from "./lap_table.js";
 import { copyLink, fillFacts, notice, showChecks } from "./log_dialogs.js";
+import { keyTable } from "./log_keys.js";
 import { methodTitle, scaleText } from "./methods.js";
 import { PathColours } from "./path_colours.js";
 import { Pictures } from "./pictures.js";
@@ -229,9 +230,7 @@ function wire(page) {
   on("copy-link", "click", () => copyLink(new URL(addressOf(page.state()), location.href).href));
   // The event's address, because the page may have written its own over it in the meantime.
   window.addEventListener("hashchange", (event) => page.applyAddress(event.newURL));
-  const table = keyTable(page);
-  listenToKeys(table);
-  fillHelp(table);
+  offerKeys(keyTable(page));
 }
 
 async function main() {

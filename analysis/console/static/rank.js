@@ -2,6 +2,7 @@
 
 import { byId, element, svg } from "./dom.js";
 import { fixed } from "./format.js";
+import { offerKeys } from "./keys.js";
 
 const SETTLE_MS = 150; // A slider that is dragged asks once it rests.
 const [BAR_WIDTH, BAR_HEIGHT] = [200, 14];
@@ -100,10 +101,11 @@ class Page {
     this.asked = 0;
     this.figures = null;
     this.weights = new Weights(() => this.#changed());
-    byId("usual").addEventListener("click", () => {
-      history.replaceState(null, "", `/rank?${this.query}`);
-      this.#take();
-    });
+    byId("usual").addEventListener("click", () => this.#usual());
+    offerKeys([
+      [["u"], "Usual weights", () => this.#usual()],
+      [["d"], "Download the report", () => byId("report").click()],
+    ]);
     window.addEventListener("hashchange", () => this.#take());
     this.weights.read(location.href);
   }
@@ -151,6 +153,11 @@ class Page {
       history.replaceState(null, "", `/rank?${this.query}${state ? `#${state}` : ""}`);
       this.#rankOrSay();
     }, SETTLE_MS);
+  }
+
+  #usual() {
+    history.replaceState(null, "", `/rank?${this.query}`);
+    this.#take();
   }
 
   #take() {

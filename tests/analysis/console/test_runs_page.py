@@ -64,6 +64,52 @@ def test_the_filter_shows_the_runs_that_hold_every_word(list_page: Page) -> None
     expect(list_page.locator("#shown-count")).to_have_text("1 of 3 runs")
 
 
+def test_order_filter_tags_and_choice_survive_a_reload_and_the_way_back(list_page: Page) -> None:
+    for name, tags in (("calm", "final, wet floor"), ("restless", "wet floor")):
+        list_page.locator(f"tr[data-log^='{name}'] .edit").click()
+        list_page.locator("#remarks-tags").fill(tags)
+        list_page.locator("#remarks-save").click()
+        expect(list_page.locator("#remarks")).to_be_hidden()
+    list_page.locator("[data-sort='weave_cm']").click()
+    list_page.locator("[data-sort='weave_cm']").click()
+    list_page.locator("tr[data-log^='calm'] .tag", has_text="wet floor").click()
+    list_page.locator("#filter").fill("forever")
+    list_page.locator("tr[data-log^='calm'] .chosen").check()
+    list_page.wait_for_url("**sort=weave_cm&order=falling&filter=forever&tag=wet+floor&chosen=calm-**")
+    list_page.reload()
+
+    expect(list_page.locator("tr[data-log^='restless'] [data-field='weave_cm']")).to_contain_text("cm")
+    expect(list_page.locator("tr[data-log^='calm'] [data-field='weave_cm']")).to_contain_text("cm")
+    assert names(list_page) == ["restless", "calm"]
+    expect(list_page.locator("#filter")).to_have_value("forever")
+    expect(list_page.locator("#by-tags .tag")).to_have_text(["wet floor"])
+    expect(list_page.locator("th[aria-sort='descending']")).to_have_text("Weave")
+    expect(list_page.locator("tr[data-log^='calm'] .chosen")).to_be_checked()
+    list_page.locator("tr[data-log^='calm'] .tag", has_text="final").click()
+    assert names(list_page) == ["calm"]
+    list_page.locator("tr[data-log^='calm'] .model a").click()
+    list_page.wait_for_url("**/log/calm-**")
+    list_page.go_back()
+    expect(list_page.locator("#by-tags .tag")).to_have_text(["wet floor", "final"])
+    list_page.go_back()
+    expect(list_page.locator("#by-tags .tag")).to_have_text(["wet floor"])
+    list_page.locator("#by-tags .tag").click()
+    expect(list_page.locator("#by-tags .tag")).to_have_count(0)
+    list_page.locator("#filter").fill("note")
+    expect(list_page.locator("#shown-count")).to_have_text("0 of 3 runs")
+
+
+@pytest.mark.parametrize("nonsense", ["sort=__proto__&order=falling", "tag=%00&chosen=../x", "filter=("])
+def test_an_address_of_nonsense_is_a_list_all_the_same(
+    list_page: Page, runs: ConsoleServer, nonsense: str
+) -> None:
+    list_page.goto(runs.url("/") + f"#{nonsense}")
+    list_page.reload()
+
+    expect(list_page.locator("#shown-count")).to_contain_text("run")
+    expect(list_page.locator("th[aria-sort='descending'], th[aria-sort='ascending']")).to_have_count(0)
+
+
 def test_tags_and_a_note_are_kept_and_are_text(list_page: Page) -> None:
     row = list_page.locator("tr[data-log^='calm']")
     row.locator(".edit").click()
