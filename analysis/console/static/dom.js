@@ -57,7 +57,7 @@ export function onDrag(target, move) {
   let held = null;
   const at = (event) => event.clientX - target.getBoundingClientRect().left;
   target.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || held !== null) return; // A second finger does not take over.
     held = event.pointerId;
     target.setPointerCapture(held);
     move(at(event), event);
@@ -66,8 +66,8 @@ export function onDrag(target, move) {
     if (event.pointerId === held) move(at(event), event);
   });
   for (const end of ["pointerup", "pointercancel"]) {
-    target.addEventListener(end, () => {
-      held = null;
+    target.addEventListener(end, (event) => {
+      if (event.pointerId === held) held = null;
     });
   }
 }

@@ -4,7 +4,8 @@ const UNKNOWN = "–";
 
 export function fixed(value, digits) {
   if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
-  return value.toFixed(digits).replace("-", "\u2212");
+  const text = value.toFixed(digits);
+  return text.replace("-", Number(text) === 0 ? "" : "\u2212"); // Rounded to nothing, it has no sign.
 }
 
 export function signed(value, digits) {

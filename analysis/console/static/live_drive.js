@@ -23,15 +23,19 @@ export class Drive {
     for (const kind of ["blur", "pagehide"]) window.addEventListener(kind, () => this.release());
     byId("by-policy").addEventListener("click", () => this.#setManual(false));
     byId("by-hand").addEventListener("click", () => this.#setManual(true));
-    byId("stop").addEventListener("click", () => this.#stop());
+    // A finger that comes while another one holds makes no click; and a stop should not wait for a finger to lift.
+    byId("stop").addEventListener("pointerdown", () => this.#stop());
+    byId("stop").addEventListener("click", (event) => event.detail === 0 && this.#stop());
     byId("max-speed").addEventListener("input", () => this.#showMaximum());
     byId("max-speed").addEventListener("change", () => this.#setMaximum());
     this.#showMaximum();
   }
 
   #wirePointer() {
+    // Two fingers are no clear will: whoever holds has to press again.
+    document.addEventListener("pointerdown", (event) => !event.isPrimary && this.release(), true);
     this.hold.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
+      if (event.button !== 0 || !event.isPrimary) return;
       this.hold.setPointerCapture(event.pointerId);
       this.#follow(event);
       this.#begin();
