@@ -37,6 +37,9 @@ def page(first: str, second: str) -> str:
     return render_template("compare.html", first=_entry(first), second=_entry(second))
 
 
+_ONE_RUN = "No verdict: both sides are one run. Choose another policy, or another lap, for A or B."
+
+
 @comparison.get("/api/compare/<first>/<second>")
 def document(first: str, second: str) -> Response:
     """Send what the page draws."""
@@ -55,7 +58,7 @@ def document(first: str, second: str) -> Response:
         "lap": align_by_lap(*logs, laps),
         "place": align_by_place(*logs, laps),
     }
-    said = ""
+    said = _ONE_RUN if first == second else ""
     if any(policies):
         judged = {way: _judged(found, logs, policies) for way, found in ways.items()}
         ways = {way: found[0] for way, found in judged.items()}

@@ -135,7 +135,7 @@ class Bench {
     const query = this.#query();
     query.set("v", this.recording.version);
     const response = await fetch(`${this.base}/disturbed/${byId("frame").value}?${query}`);
-    if (!response.ok) return this.#refuse((await response.json()).error);
+    if (!response.ok) return this.#refuse((await response.json()).error, await this.#undisturbed());
     const { head, parts } = await unpackParcel(response);
     paint(byId("picture"), await bitmapOf(parts[0]));
     byId("notice").hidden = true;
@@ -204,9 +204,18 @@ class Bench {
     );
   }
 
-  #refuse(reason) {
+  /** The frame itself, which needs no policy. */
+  async #undisturbed() {
+    const response = await fetch(`${this.base}/frame/${byId("frame").value}.jpg?v=${this.recording.version}`);
+    return response.ok ? createImageBitmap(await response.blob()) : null;
+  }
+
+  /** Say why there is no answer; an older one must not stand beside another frame. */
+  #refuse(reason, frame) {
     byId("notice").textContent = reason;
     byId("notice").hidden = false;
+    paint(byId("picture"), frame);
+    for (const id of ["before", "after", "changed", "bars"]) byId(id).replaceChildren();
   }
 }
 

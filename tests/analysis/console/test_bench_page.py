@@ -128,4 +128,5 @@ def test_a_log_without_a_policy_says_so(browser: Browser, served: ConsoleServer)
     log = next(e.id for e in served.app.config["LIBRARY"].entries() if e.name.startswith("bare"))
     page.goto(served.url(f"/bench/{log}"))
     expect(page.locator("#notice")).to_contain_text("no policy.onnx")
+    assert pixels(page.locator("#stage")).std() > 10, "the frame is there to be seen"
     page.close()

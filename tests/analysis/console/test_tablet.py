@@ -139,6 +139,20 @@ def test_a_second_finger_anywhere_stops_and_the_first_one_has_to_press_again(
     fingers.lift()
 
 
+def test_the_state_can_be_read_whatever_it_is(tablet: Page, pits: Pits) -> None:
+    tablet.goto(pits.address("live"))
+    tablet.wait_for_selector("#stage[data-sequence]")
+    try:
+        for state in ("driving", "stopped"):
+            pits.car.state = state
+            expect(tablet.locator("#state")).to_have_attribute("data-state", state)
+            for scheme in ("light", "dark"):
+                tablet.emulate_media(color_scheme=scheme)
+                assert too_faint(tablet) == [], f"{state}, {scheme}"
+    finally:
+        pits.car.state = "ready"
+
+
 def test_opening_the_help_lets_go_and_keys_do_not_drive_behind_it(tablet: Page, pits: Pits) -> None:
     tablet.goto(pits.address("live"))
     tablet.wait_for_selector("#stage[data-sequence]")
