@@ -140,7 +140,7 @@ class PictureRows:
             self._waiting_bytes += len(found.results)
         self._places.extend((file, *handle, found.jpeg_start, found.jpeg_size))
         self._stamps.append(found.stamp_ns or received_ns)
-        self._numbers.append(_number(found.frame_id))
+        self._numbers.append(number_of(found.frame_id))
         if len(self._waiting) >= BATCH or self._waiting_bytes >= BATCH_BYTES:
             self._decode()
 
@@ -264,5 +264,6 @@ def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _number(frame_id: str) -> int:
+def number_of(frame_id: str) -> int:
+    """Return the count that our camera writes as the name of a frame, or -1: others write a place there."""
     return int(frame_id) if frame_id.isascii() and frame_id.isdigit() and len(frame_id) < 19 else -1

@@ -76,15 +76,15 @@ class LiveFeed:
             known = self._record.version == version
             return self._record.version, None if known else self._record.events
 
-    def on_decision(self, jpeg: bytes, captured_ns: int, outputs: list[float]) -> None:
-        """Take in a frame with what the policy said about it."""
+    def on_decision(self, jpeg: bytes, captured_ns: int, outputs: list[float], number: int = -1) -> None:
+        """Take in a frame with what the policy said about it; `number` is the camera's count, -1 if none."""
         self._judged_ns = captured_ns
-        self._take(jpeg, captured_ns, np.array(outputs, np.float32))
+        self._take(jpeg, captured_ns, np.array(outputs, np.float32), number)
 
-    def on_camera(self, jpeg: bytes, captured_ns: int) -> None:
+    def on_camera(self, jpeg: bytes, captured_ns: int, number: int = -1) -> None:
         """Take in a frame of the camera, unless the policy judges frames anyway."""
         if captured_ns - self._judged_ns > _QUIET_NS:
-            self._take(jpeg, captured_ns, None)
+            self._take(jpeg, captured_ns, None, number)
 
     def on_report(self, name: str, content: dict[str, Any]) -> None:
         """Take in a report: drive, inference, place or device."""
@@ -112,11 +112,11 @@ class LiveFeed:
             self._closed = True
             self._news.notify_all()
 
-    def _take(self, jpeg: bytes, captured_ns: int, outputs: NDArray[np.float32] | None) -> None:
+    def _take(self, jpeg: bytes, captured_ns: int, outputs: NDArray[np.float32] | None, number: int) -> None:
         with self._news:
             self._sequence += 1
             self._recent.append(jpeg)
-            self._record.add_frame(captured_ns, outputs)
+            self._record.add_frame(captured_ns, outputs, number)
             self._frame = LiveFrame(
                 self._sequence,
                 jpeg,

@@ -2,6 +2,9 @@
 
 The rules know whole signals, so they are asked again every few frames. A spell that still goes on may move to
 a worse frame or grow; once half a second has passed without it, its event stands.
+
+A console that is busy does not hear every frame, and that is no fault of the car: frames that the camera
+counted, that the policy did not drop, and that are not here all the same have rows of which nothing is known.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ _EARLY = 8
 """Reports that may come before their frame."""
 _EVERY = 5
 """Frames between two looks."""
+_MOST_UNHEARD = 300
+"""More than ten seconds of frames are not missed by being busy."""
 _RATE_OVER = 10
 """Frames that the rate is taken over, as in recording.js."""
 _CLOSE_NS = round(CLOSE_S * 1e9)
@@ -102,6 +107,8 @@ class LiveRecord:
         self._open: list[LiveEvent] = []
         self._looked_ns = 0
         self._waited = 0
+        self._number = -1
+        self._dropped = (0, 0)
         self._state = ("", "")
         self._place = (0, False)
         self.version = 0
@@ -123,13 +130,20 @@ class LiveRecord:
         last = self._rows.stamps[-_RATE_OVER - 1 :]
         return float((len(last) - 1) * 1e9 / (last[-1] - last[0])) if len(last) > 1 else np.nan
 
-    def add_frame(self, captured_ns: int, outputs: NDArray[np.float32] | None) -> None:
-        """Take in a frame, with what the policy said about it if it did."""
+    def add_frame(self, captured_ns: int, outputs: NDArray[np.float32] | None, number: int = -1) -> None:
+        """Take in a frame.
+
+        Args:
+            captured_ns: wall clock of the graph.
+            outputs: (A,) what the policy said about it, if it did.
+            number: the camera's own count; -1 if it does not count.
+        """
         late_ns = self._newest_ns - captured_ns if len(self._rows) else -1
         if late_ns > _ANOTHER_GRAPH_NS:
             self._begin_anew()
         elif late_ns >= 0:
             return  # Seen already by the camera's own topic, before the policy judged it.
+        self._add_unheard(captured_ns, number)
         self._rows.add(captured_ns, decided(outputs)[0])
         self._waited += 1
         if self._waited >= _EVERY:
@@ -137,11 +151,25 @@ class LiveRecord:
             self._look()
 
     def add_report(self, name: str, content: dict[str, Any]) -> None:
-        """Take in a report; those of the drive and of the place on the track make events."""
+        """Take in a report: the drive's and the place on the track make events."""
         if name == "drive":
             self._take_drive(content)
         elif name == "place":
             self._take_place(content)
+        elif name == "inference":
+            self._dropped = (self._dropped[0], content["dropped"])
+
+    def _add_unheard(self, captured_ns: int, number: int) -> None:
+        """Add rows for the frames between the last one and this that the graph had and this console not."""
+        before, self._number = self._number, number
+        dropped = self._dropped[1] - self._dropped[0]
+        self._dropped = (self._dropped[1], self._dropped[1])
+        if before < 0 or number < 0 or not len(self._rows):
+            return
+        unheard = number - before - 1 - max(dropped, 0)
+        if 0 < unheard <= _MOST_UNHEARD:
+            for stamp in np.linspace(self._newest_ns, captured_ns, unheard + 2)[1:-1].astype(np.int64):
+                self._rows.add(int(stamp), np.nan)
 
     def _take_drive(self, content: dict[str, Any]) -> None:
         source_ns, latency_ms = content["source_ns"], content["latency_ms"]

@@ -16,6 +16,7 @@ from std_msgs.msg import String
 
 from analysis.console.live_record import LiveRecord
 from car.topics import (
+    CAMERA,
     DRIVE_REPORT,
     ENABLE_STATE,
     MANUAL_DRIVE,
@@ -34,15 +35,16 @@ class Heard:
     """Writes down what it is told."""
 
     def __init__(self) -> None:
-        self.decisions: list[tuple[bytes, int, list[float]]] = []
+        self.decisions: list[tuple[bytes, int, list[float], int]] = []
+        self.numbers: list[int] = []
         self.runs: list[dict[str, Any]] = []
         self.reports: list[tuple[str, dict[str, Any]]] = []
 
-    def on_decision(self, jpeg: bytes, captured_ns: int, outputs: list[float]) -> None:
-        self.decisions.append((jpeg, captured_ns, outputs))
+    def on_decision(self, jpeg: bytes, captured_ns: int, outputs: list[float], number: int) -> None:
+        self.decisions.append((jpeg, captured_ns, outputs, number))
 
-    def on_camera(self, jpeg: bytes, captured_ns: int) -> None:
-        pass
+    def on_camera(self, jpeg: bytes, captured_ns: int, number: int) -> None:
+        self.numbers.append(number)
 
     def on_report(self, name: str, content: dict[str, Any]) -> None:
         self.reports.append((name, content))
@@ -56,15 +58,30 @@ def test_the_console_hears_decisions_with_their_frames_and_what_drives(graph: Gr
     with LiveClient(heard, graph.context.get_domain_id()):
         results, info = graph.publish(RL_RESULTS), graph.publish(RUN_INFO)
         image = CompressedImage(data=b"jpeg")
-        image.header.stamp = ros.time_from_ns(1_500_000_007)
+        image.header.stamp, image.header.frame_id = ros.time_from_ns(1_500_000_007), "42"
         results.publish(InferResultsArray(results=[InferResults(class_prob=0.25)], images=[image]))
         info.publish(String(data="no JSON"))
         graph.until(lambda: heard.decisions)
         info.publish(String(data=json.dumps({"name": "tiny"})))
         graph.until(lambda: heard.runs)
 
-    assert heard.decisions[0] == (b"jpeg", 1_500_000_007, [0.25])
+    assert heard.decisions[0] == (b"jpeg", 1_500_000_007, [0.25], 42)
     assert heard.runs == [{"name": "tiny"}]
+
+
+def test_a_camera_that_does_not_count_has_no_number(graph: Graph) -> None:
+    heard = Heard()
+    with LiveClient(heard, graph.context.get_domain_id()):
+        pictures = graph.publish(CAMERA)
+        for name, number in (("7", 7), ("camera_link", -1), ("-3", -1), ("8", 8), ("9" * 40, -1)):
+            image = CompressedImage(data=b"jpeg")
+            image.header.frame_id = name
+
+            def comes(image: CompressedImage = image, number: int = number) -> bool:
+                pictures.publish(image)  # Again and again: until they know each other, none arrives.
+                return heard.numbers[-1:] == [number]
+
+            graph.until(comes)
 
 
 def test_reports_carry_when_they_are_of_and_which_frame_they_are_about(graph: Graph) -> None:

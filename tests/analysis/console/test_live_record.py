@@ -174,6 +174,37 @@ def test_a_report_that_overtakes_its_frame_belongs_to_it_and_the_first_of_two_co
     assert [event.text for event in spikes] == ["Slow: 90 ms from camera to PWM"]
 
 
+def counted(dropped_by_the_policy: int) -> LiveRecord:
+    """Hear every frame but five, which the policy may have dropped."""
+    record = LiveRecord()
+    for i in range(120):
+        stamp = START_NS + i * PERIOD_NS
+        if i == 65:
+            record.add_report("inference", {"dropped": dropped_by_the_policy})
+        if not 60 <= i < 65:
+            record.add_frame(stamp, None, number=1000 + i)
+            record.add_report("drive", report(stamp))
+    return record
+
+
+def test_frames_that_only_this_console_missed_are_no_gap_but_those_that_the_policy_dropped_are() -> None:
+    missed, dropped = counted(0), counted(5)
+
+    assert [event.kind for event in missed.events] == ["driving"]
+    assert abs(missed.rate_fps - 30.0) < 0.01
+    assert [event.text for event in dropped.events if event.kind == "gap"] == ["No frame for 200 ms"]
+
+
+def test_another_cameras_count_adds_nothing() -> None:
+    record = LiveRecord()
+    for i in range(60):
+        number = 50_000 + i if i < 30 else i
+        record.add_frame(START_NS + i * PERIOD_NS, None, number=number)
+
+    assert record.events == ()
+    assert len(record._rows) == 60
+
+
 def test_a_frame_that_comes_twice_or_late_counts_once() -> None:
     record = LiveRecord()
     for i in range(60):

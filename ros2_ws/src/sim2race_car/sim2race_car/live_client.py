@@ -27,6 +27,7 @@ from sim2race_msgs.msg import DriveReport, InferenceReport, TrackPosition
 from std_msgs.msg import String
 
 from car.drive_report import DriveMode
+from car.raw_log import number_of
 from car.topics import (
     CAMERA,
     DEVICE_STATUS,
@@ -51,10 +52,10 @@ SERVICE_DEADLINE_S = 2.0
 class Listener(Protocol):
     """Who is told; called from the client's thread and must be quick."""
 
-    def on_decision(self, jpeg: bytes, captured_ns: int, outputs: list[float]) -> None:
-        """A frame with what the policy said about it."""
+    def on_decision(self, jpeg: bytes, captured_ns: int, outputs: list[float], number: int) -> None:
+        """A frame with what the policy said about it; `number` is the camera's count, -1 if none."""
 
-    def on_camera(self, jpeg: bytes, captured_ns: int) -> None:
+    def on_camera(self, jpeg: bytes, captured_ns: int, number: int) -> None:
         """A frame of the camera."""
 
     def on_report(self, name: str, content: dict[str, Any]) -> None:
@@ -215,10 +216,14 @@ class LiveClient:
             return
         image = results.images[0]
         outputs = [float(result.class_prob) for result in results.results]
-        self._listener.on_decision(bytes(image.data), ros.ns_from_time(image.header.stamp), outputs)
+        self._listener.on_decision(
+            bytes(image.data), ros.ns_from_time(image.header.stamp), outputs, number_of(image.header.frame_id)
+        )
 
     def _on_camera(self, image: CompressedImage) -> None:
-        self._listener.on_camera(bytes(image.data), ros.ns_from_time(image.header.stamp))
+        self._listener.on_camera(
+            bytes(image.data), ros.ns_from_time(image.header.stamp), number_of(image.header.frame_id)
+        )
 
     def _on_drive(self, report: DriveReport) -> None:
         self._reason = report.reason
