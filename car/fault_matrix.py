@@ -90,6 +90,8 @@ def _camera_node() -> list[Fault]:
 def _console() -> list[Fault]:
     watched, by_hand = "the console while a policy drives", "the console from which a person drives"
     return [
+        # A console takes its share of a busy machine by being there.
+        Fault("nothing-watched", "none, while a console watches", Kind.NOTHING, "", None, Setting.WATCHED),
         *(
             Fault(f"{word}-console", f"{kind.value} of {watched}", kind, CONSOLE, None, Setting.WATCHED)
             for kind, word in HITS
