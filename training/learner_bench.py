@@ -202,9 +202,10 @@ def _about(bench: LearnerBench, cores: int) -> list[str]:
     return [
         f"Made by `sim2race bench learner {options}`, source {provenance.git_revision()}, at "
         f"{provenance.now()}.",
-        f"{_processor()}, {cores} cores; load of the machine when it began: {os.getloadavg()[0]:.1f}. Each "
-        f"training {bench.steps:,} steps{teacher}, {bench.seeds} seeds, network {bench.base.network}, "
-        f"{bench.base.ppo.epochs} epochs.",
+        f"{_processor()}, cores: {cores}, load of the machine when it began: {os.getloadavg()[0]:.1f}. Each "
+        f"training {bench.steps:,} steps{teacher}; seeds: {bench.seeds}; base: network "
+        f"{bench.base.network_label}, {bench.base.ppo.epochs} epochs, "
+        f"{'bfloat16' if bench.base.ppo.bfloat16 else 'float32'}.",
     ]
 
 

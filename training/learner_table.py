@@ -108,12 +108,17 @@ def read_rows(folder: Path, settings: Mapping[str, Any]) -> list[LearnerRow]:
 
 
 def bench_table(rows: Sequence[LearnerRow]) -> Table:
-    """Return the report as a table to print."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading == "variant" else "right", overflow="fold")
+    """Return the report to print: ratios, the rate of both together, laps, and why figures are missing."""
+    table = Table(title="Of the base's steps per second", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("variant", no_wrap=True)
+    for heading in ("total", "learner", "simulator", "steps/s", "laps"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
     for row in rows:
-        table.add_row(*_cells(row, _base(rows)))
+        ratios = ["-" if ratio is None else f"{ratio:.2f}" for ratio in row.of(_base(rows))]
+        rate = "-" if row.total_per_s is None else f"{row.total_per_s:,.0f}"
+        laps = "-" if row.lap_share is None else f"{row.lap_share:.0%}"
+        table.add_row(row.variant, *ratios, rate, laps, row.note)
     return table
 
 
