@@ -18,9 +18,9 @@ from typing import IO
 from car.errors import BadFileError
 
 POLICY_NAME = "policy.onnx"
-MAX_POLICY_BYTES = 64 * 1024 * 1024
-"""Far more than a network for 160 x 120 pixels weighs."""
-MAX_ARCHIVE_BYTES = 4 * MAX_POLICY_BYTES
+MAX_POLICY_BYTES = 160 * 1024 * 1024
+"""DeepRacer's five-layer network for 160 x 120 pixels weighs 115 MB with its heat map."""
+MAX_ARCHIVE_BYTES = 256 * 1024 * 1024
 """All members together, unpacked."""
 MAX_MEMBERS = 1000
 _PIECE = 1024 * 1024
