@@ -9,7 +9,7 @@ import numpy as np
 
 from car.preprocess import WIDTH
 from sim.compiled import njit_fast
-from sim.render_tables import BAND, ONE, REACH, SHADE_SIZE, TS, VALUE, ZERO, X, Y, whole
+from sim.render_tables import BAND, LIGHT, ONE, REACH, SHADE_SIZE, TS, VALUE, ZERO, X, Y, whole
 
 SOFT_BLOCK, FINE_BLOCK = 16, 4
 """Pixels of a row over which light and shadow, and wrinkles, are drawn straight."""
@@ -61,11 +61,11 @@ def _soften(band: Any, light: Any, shade: Any) -> None:
             end = min(block + SOFT_BLOCK, start + WIDTH - 1)
             right = _soft_light(shade, band[X + end] * per_m + x0, band[Y + end] * per_m + y0) * sharp
             rise = (right - left) * PER_SOFT_BLOCK
-            # Up to where is only known when it runs: the compiler would write sixteen steps out one by one.
-            for place in range(block, min(block + SOFT_BLOCK, start + WIDTH)):
-                between = left + rise * np.float32(place - block)
-                band[VALUE + place] *= ONE + soft * min(max(between, -ONE), ONE)
+            for step in range(SOFT_BLOCK):
+                band[LIGHT + block + step] = left + rise * np.float32(step)
             left = right
+    for place in range(BAND):
+        band[VALUE + place] *= ONE + soft * min(max(band[LIGHT + place], -ONE), ONE)
 
 
 @njit_fast
