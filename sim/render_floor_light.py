@@ -79,8 +79,10 @@ def _wrinkle(band: Any, light: Any, shade: Any) -> None:
             right = _tile(shade, band[X + end] * per_m, band[Y + end] * per_m)
             rise = (right - left) * PER_FINE_BLOCK
             for step in range(FINE_BLOCK):
-                band[VALUE + block + step] *= ONE + fine * (left + rise * np.float32(step))
+                band[LIGHT + block + step] = left + rise * np.float32(step)
             left = right
+    for place in range(BAND):
+        band[VALUE + place] *= ONE + fine * band[LIGHT + place]
 
 
 @njit_fast
