@@ -49,6 +49,8 @@ class BenchConfig:
     """Train the learner with its teacher, and drive greedily at the end, to see what speed costs."""
     folder: Path = Path("runs/bench-learner")
     """Where the learner's trainings are kept, and learner.md; what is there is not measured again."""
+    report: Path | None = None
+    """Where a run over damaged files keeps what it has found; one that was stopped goes on from there."""
     markdown: Path | None = None
     """Write the table of car or faults here, too."""
 
@@ -145,7 +147,7 @@ def _bench_fuzz(config: BenchConfig) -> int:
 
     with tempfile.TemporaryDirectory(prefix="sim2race-bench-") as folder:
         policy = _untrained_policy(Path(folder), "small")
-        return run_fuzz(Console(), policy=policy, files=config.files, seed=config.seed)
+        return run_fuzz(Console(), policy=policy, files=config.files, seed=config.seed, report=config.report)
 
 
 def _untrained_policy(folder: Path, network: str) -> Path:

@@ -14,35 +14,21 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
+
+from analysis.fuzz_report import FuzzReport, read_report
 
 SLOW_S = 2.0
 """Processor time that a case may take."""
 HANG_S = 60.0
 """Time on the clock after which a process is taken for hung: a busy machine may stretch two seconds."""
+SAID_EVERY = 100
+"""Cases after which a run says how far it is, and keeps what it has found."""
 GROWTH_MIB = 400.0
 """Memory that a case may add to what the process has when it is ready."""
-
-
-@dataclass
-class FuzzReport:
-    """What came of a run."""
-
-    results: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(kind, "opened" or "refused" or "fault") to the number of cases."""
-    faults: list[dict[str, Any]] = field(default_factory=list)
-    """The cases at fault, with what was wrong."""
-    slowest_s: float = 0.0
-    """Longest processor time of a case."""
-    peak_mib: float = 0.0
-    """Largest memory of any process."""
 
 
 def run_fuzz(
@@ -56,50 +42,56 @@ def run_fuzz(
         files: number of cases.
         seed: of all of them.
         first: number of the first case.
-        report: where to write the faults as JSON.
+        report: where what has been found is kept as JSON; cases that it holds already are not run again.
+
+    Raises:
+        BadFileError: that file is of other cases.
     """
-    found = fuzz(policy, range(first, first + files), seed, console=console)
-    table = Table("Kind", "Opened", "Refused", "Faults", title=f"{files} files, seed {seed}")
-    for kind in sorted({kind for kind, _ in found.results}):
-        counts = [found.results[kind, result] for result in ("opened", "refused", "fault")]
-        table.add_row(kind, *(str(count) for count in counts))
-    console.print(table)
-    console.print(
-        f"Slowest case {found.slowest_s:.2f} s of CPU; memory at the peak {found.peak_mib:.0f} MiB."
-    )
+    found = fuzz(policy, range(first, first + files), seed, console=console, report=report)
+    console.print(found.table(f"{found.cases} files, seed {seed}"))
+    console.print(found.figures())
     for fault in found.faults[:20]:
         console.print(f"Fault in case {fault['number']} ({fault['kind']}, {fault['how']}):", style="bold")
         console.print(str(fault["text"])[-1500:], markup=False, highlight=False)
-    if report is not None:
-        report.write_text(json.dumps(found.faults, indent=2) + "\n")
     return 1 if found.faults else 0
 
 
-def fuzz(policy: Path, numbers: range, seed: int, *, console: Console | None = None) -> FuzzReport:
-    """Run cases in a process that is watched, and started anew when it dies or hangs."""
-    found = FuzzReport()
-    with (
-        tempfile.TemporaryDirectory(prefix="sim2race-fuzz-") as folder,
-        Progress(console=console or Console(quiet=True), transient=True) as progress,
-    ):
-        task = progress.add_task("Opening", total=len(numbers))
-        opener: _Opener | None = None
-        for number in numbers:
+def fuzz(
+    policy: Path,
+    numbers: range,
+    seed: int,
+    *,
+    console: Console | None = None,
+    report: Path | None = None,
+) -> FuzzReport:
+    """Run cases in a process that is watched, and started anew when it dies or hangs; see `run_fuzz`."""
+    found = read_report(report, seed=seed, first=numbers.start) if report else FuzzReport()
+    opener: _Opener | None = None
+    with tempfile.TemporaryDirectory(prefix="sim2race-fuzz-") as folder:
+        for number in numbers[found.cases :]:
             opener = opener or _Opener(Path(folder), policy, seed)
             outcome = opener.open(number)
             _judge(outcome, opener, found)
             if opener.must_end:
                 opener.end()
                 opener = None
-            progress.advance(task)
+            if found.cases % SAID_EVERY == 0:
+                if report:
+                    report.parent.mkdir(parents=True, exist_ok=True)
+                    found.write(report, seed=seed, first=numbers.start)
+                if console:
+                    console.print(f"{found.cases} of {len(numbers)}: {found.figures()}", highlight=False)
         if opener is not None:
             opener.end()
+    if report:
+        found.write(report, seed=seed, first=numbers.start)
     return found
 
 
 def _judge(outcome: dict[str, Any], opener: _Opener, found: FuzzReport) -> None:
     """Count an outcome, and find what it has done beside its own account of it."""
     cpu_s, peak_mib = float(outcome.get("cpu_s", 0.0)), float(outcome.get("peak_mib", 0.0))
+    found.cpu_s[outcome["kind"]] = found.cpu_s.get(outcome["kind"], 0.0) + cpu_s
     found.slowest_s, found.peak_mib = max(found.slowest_s, cpu_s), max(found.peak_mib, peak_mib)
     if outcome["result"] != "fault":
         problem = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from io import StringIO
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 from rich.console import Console
 
 from analysis import fuzz_open
-from analysis.fuzz import FuzzReport, _judge, run_fuzz
+from analysis.fuzz import _judge, run_fuzz
 from analysis.fuzz_cases import KINDS, Case, Corpus
 from analysis.fuzz_open import run_case
-from car.errors import Sim2RaceError
+from analysis.fuzz_report import FuzzReport, read_report
+from car.errors import BadFileError, Sim2RaceError
 from car.log_reader import read_log
 from tests.car.policies import save_policy
 
@@ -36,6 +38,35 @@ def test_sixty_damaged_files_are_opened_or_refused_and_nothing_else(policy: Path
     assert run_fuzz(Console(file=out, width=120), policy=policy, files=60, seed=20) == 0
 
     assert "60 files, seed 20" in out.getvalue()
+
+
+def test_a_run_that_was_stopped_says_how_far_it_was_and_goes_on_from_there(
+    policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept" / "fuzz.json"
+    out = StringIO()
+    monkeypatch.setattr("analysis.fuzz.SAID_EVERY", 4)
+
+    for files in (6, 10):
+        run_fuzz(Console(file=out, width=120), policy=policy, files=files, seed=20, report=kept)
+
+    assert re.findall(r"^\d+ of \d+", out.getvalue(), re.MULTILINE) == ["4 of 6", "8 of 10"]
+    whole = tmp_path / "whole.json"
+    run_fuzz(Console(file=out, width=120), policy=policy, files=10, seed=20, report=whole)
+    one, other = (read_report(path, seed=20, first=0) for path in (kept, whole))
+    assert one.cases == 10
+    assert one.results == other.results
+
+
+def test_a_report_of_other_cases_is_not_added_to(tmp_path: Path) -> None:
+    path = tmp_path / "fuzz.json"
+    FuzzReport().write(path, seed=1, first=0)
+
+    with pytest.raises(BadFileError, match="seed 1"):
+        read_report(path, seed=2, first=0)
+    path.write_text("[]")
+    with pytest.raises(BadFileError, match="not a report"):
+        read_report(path, seed=1, first=0)
 
 
 def test_a_case_is_the_same_for_the_same_seed_and_number(corpus: Corpus) -> None:
