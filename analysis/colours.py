@@ -13,6 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+LEVELS = 255
+"""Colours that a byte a pixel tells apart; odd, so that zero is one of them."""
+
 _STOPS = 256
 _ALPHA_MAX = 0.92
 _ALPHA_EXPONENT = 0.75
@@ -33,6 +36,11 @@ def signed_colours(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
     levels = np.rint((shares + 1.0) * (_STOPS - 1)).astype(np.intp)
     picture: NDArray[np.uint8] = _table()[levels]
     return picture
+
+
+def colour_levels(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return a map as positions in `legend_colours(LEVELS)`, a byte a pixel: 0 is -1, 127 is 0, 254 is 1."""
+    return np.rint((shares + 1.0) * (LEVELS // 2)).astype(np.uint8)
 
 
 def legend_colours(count: int) -> list[tuple[int, int, int, int]]:

@@ -283,19 +283,26 @@ def coloured(heatmap: NDArray[np.floating], scale: float, grid: CellGrid | None 
     Returns:
         (120, 160, 4) RGBA, not premultiplied. Beyond the outermost cells the colour fades out.
     """
+    return signed_colours(enlarged_shares(heatmap, scale, grid))
+
+
+def enlarged_shares(
+    heatmap: NDArray[np.floating], scale: float, grid: CellGrid | None = None
+) -> NDArray[np.float32]:
+    """Return a map as (120, 160) shares of the scale, -1 to 1; see `coloured` for the arguments."""
     if scale <= 0:
-        return np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+        return np.zeros((HEIGHT, WIDTH), np.float32)
     shares = np.nan_to_num(heatmap / scale, posinf=0.0, neginf=0.0).astype(np.float32)
     # Values are enlarged and not colours, so that no false colour appears between a warm and a cool cell.
     cells = np.clip(shares, -1.0, 1.0)
     if cells.shape == (HEIGHT, WIDTH):
-        return signed_colours(cells)
+        return cast("NDArray[np.float32]", cells)
     if grid is None:
         enlarged = cv2.resize(cells, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     else:
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         enlarged = cv2.warpAffine(cells, grid.cells_from_pixels(), (WIDTH, HEIGHT), flags=how)
-    return signed_colours(cast("NDArray[np.float32]", enlarged))
+    return cast("NDArray[np.float32]", enlarged)
 
 
 def overlay(

@@ -8,6 +8,7 @@ GET /api/log/<id>/frame/<i>.jpg            a frame as the camera sent it
 GET /api/log/<id>/heatmap                  methods, scale, or why there is none
 GET /api/log/<id>/heatmap/<i>.png          a transparent picture to lay over the frame
                    ?method=hirescam&action=executed|runner-up|<index>&policy=<id of a policy>
+GET /api/log/<id>/moment/<i>                frame and heat map in one answer (see `analysis.console.moments`)
 GET /api/policies                          the policies that maps and comparisons can be asked of
 GET /api/log/<id>/laps                     laps, sectors, best means, corners
 GET /api/log/<id>/checks                   whether the heat maps can be believed
@@ -17,28 +18,33 @@ Pictures that are asked for with the log's version (`?v=`) never change and may 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 
 import cv2
-from flask import Blueprint, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Response, abort, current_app, jsonify
 
-from analysis.console.asked import checked_index, heatmaps, library, shelf, shelved
+from analysis.console.asked import (
+    asked_method,
+    asked_target,
+    checked_index,
+    heatmaps,
+    library,
+    shelf,
+    shelved,
+)
 from analysis.console.asked import opened as asked_log
 from analysis.console.documents import plain
+from analysis.console.kept import kept
 from analysis.console.library import OpenLog
 from analysis.console.state import ConsoleState, Remarks
 from analysis.course import course_of
-from analysis.heatmap import DEFAULT_METHOD, EXECUTED, METHODS, RUNNER_UP
+from analysis.heatmap import METHODS
 from analysis.lap_figures import lap_figures
 from analysis.log_card import log_card
 from analysis.ranking import parse_weights, rank
-from car.errors import Sim2RaceError, unknown_name
+from car.errors import Sim2RaceError
 
 api = Blueprint("api", __name__, url_prefix="/api")
-
-_FOR_GOOD = "private, max-age=31536000, immutable"
-_ASK_AGAIN = "private, no-cache"
 
 
 @api.get("/logs")
@@ -51,7 +57,7 @@ def logs() -> Response:
 def document(identifier: str) -> Response:
     """Send the replay document."""
     opened = asked_log(identifier)
-    return _cached(lambda: Response(opened.document(), mimetype="application/json"), opened, "document")
+    return kept(lambda: Response(opened.document(), mimetype="application/json"), opened, "document")
 
 
 @api.get("/log/<identifier>/card")
@@ -96,7 +102,7 @@ def heatmap_scale(identifier: str) -> Response:
     """Send what the heat maps of a log are: methods, the scale of one, or why there are none."""
     opened = asked_log(identifier)
     try:
-        method, target = _method(), _target()
+        method, target = asked_method(), asked_target()
         maps = heatmaps(opened)
         policy = maps.policy()
         scale = maps.scale(method, target)
@@ -111,7 +117,7 @@ def heatmap_scale(identifier: str) -> Response:
 def checks(identifier: str) -> Response:
     """Send the results of the checks on this log's policy."""
     opened = asked_log(identifier)
-    return _cached(
+    return kept(
         lambda: jsonify(checks=plain([asdict(check) for check in opened.heatmaps.checks()])), opened, "checks"
     )
 
@@ -121,9 +127,7 @@ def laps(identifier: str) -> Response:
     """Send a log lap by lap and corner by corner."""
     opened = asked_log(identifier)
     log = opened.log
-    return _cached(
-        lambda: jsonify(plain(asdict(lap_figures(log.frames, course_of(log.run))))), opened, "laps"
-    )
+    return kept(lambda: jsonify(plain(asdict(lap_figures(log.frames, course_of(log.run))))), opened, "laps")
 
 
 @api.get("/log/<identifier>/heatmap/<int:index>.png")
@@ -131,9 +135,9 @@ def heatmap(identifier: str, index: int) -> Response:
     """Send one heat map as a transparent picture; the headers say how much it says."""
     opened = asked_log(identifier)
     checked_index(opened, index)
-    method, target = _method(), _target()
+    method, target = asked_method(), asked_target()
     chosen = shelved()
-    return _cached(
+    return kept(
         lambda: _heatmap(opened, index, method, target),
         opened,
         f"heatmap-{index}-{method}-{target}-{chosen.version if chosen else ''}",
@@ -160,31 +164,4 @@ def _heatmap(opened: OpenLog, index: int, method: str, target: int) -> Response:
 
 
 def _frame(opened: OpenLog, index: int) -> Response:
-    return _cached(lambda: Response(opened.log.jpeg(index), mimetype="image/jpeg"), opened, f"frame-{index}")
-
-
-def _cached(make: Callable[[], Response], opened: OpenLog, tag: str) -> Response:
-    """Answer with a tag and a lifetime, and make the content only if the browser does not have it."""
-    etag = f"{opened.version}-{tag}"
-    response = Response(status=304) if request.if_none_match.contains(etag) else make()
-    response.set_etag(etag)
-    response.headers["Cache-Control"] = _FOR_GOOD if request.args.get("v") == opened.version else _ASK_AGAIN
-    return response
-
-
-def _method() -> str:
-    method = request.args.get("method", DEFAULT_METHOD)
-    if method not in METHODS:
-        raise unknown_name("heat map method", method[:40], METHODS)
-    return method
-
-
-def _target() -> int:
-    action = request.args.get("action", "executed")
-    if action == "executed":
-        return EXECUTED
-    if action == "runner-up":
-        return RUNNER_UP
-    if not action.isascii() or not action.isdigit() or len(action) > 4:
-        abort(400, 'action: expected "executed", "runner-up" or the index of an action.')
-    return int(action)
+    return kept(lambda: Response(opened.log.jpeg(index), mimetype="image/jpeg"), opened, f"frame-{index}")

@@ -16,6 +16,7 @@ from analysis.console.jobs import Jobs
 from analysis.console.library import LogLibrary
 from analysis.console.live import Live, live
 from analysis.console.modules import modules_of
+from analysis.console.moments import moments
 from analysis.console.pages import pages
 from analysis.console.policies import PolicyShelf
 from analysis.console.robust import robust
@@ -54,6 +55,7 @@ def create_app(config: ConsoleConfig, *, token: str | None = None, live_graph: L
     protect(app, token=app.config["TOKEN"])
     app.register_blueprint(pages)
     app.register_blueprint(api)
+    app.register_blueprint(moments)
     app.register_blueprint(changes)
     app.register_blueprint(comparison)
     app.register_blueprint(exports)

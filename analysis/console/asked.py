@@ -7,6 +7,8 @@ from flask import abort, current_app, request
 from analysis.console.heatmaps import LogHeatmaps
 from analysis.console.library import LogLibrary, OpenLog
 from analysis.console.policies import PolicyShelf, Shelved
+from analysis.heatmap import DEFAULT_METHOD, EXECUTED, METHODS, RUNNER_UP
+from car.errors import unknown_name
 
 
 def library() -> LogLibrary:
@@ -49,3 +51,27 @@ def heatmaps(log: OpenLog) -> LogHeatmaps:
     """Return the maps by the policy that the request names, or else by the log's own."""
     chosen = shelved()
     return log.heatmaps_by(chosen.path, chosen.version) if chosen else log.heatmaps
+
+
+def asked_method() -> str:
+    """Return the method of heat maps that `?method=` names.
+
+    Raises:
+        Sim2RaceError: there is none of that name.
+    """
+    method = request.args.get("method", DEFAULT_METHOD)
+    if method not in METHODS:
+        raise unknown_name("heat map method", method[:40], METHODS)
+    return method
+
+
+def asked_target() -> int:
+    """Return the action that `?action=` wants explained, as `analysis.heatmap` counts; answers 400 else."""
+    action = request.args.get("action", "executed")
+    if action == "executed":
+        return EXECUTED
+    if action == "runner-up":
+        return RUNNER_UP
+    if not action.isascii() or not action.isdigit() or len(action) > 4:
+        abort(400, 'action: expected "executed", "runner-up" or the index of an action.')
+    return int(action)

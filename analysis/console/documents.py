@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.colours import legend_colours
+from analysis.colours import LEVELS, legend_colours
 from analysis.replay import Replay
 from analysis.track_outline import TrackOutline
-
-_LEGEND_STEPS = 65
 
 
 def replay_document(replay: Replay) -> dict[str, Any]:
@@ -35,7 +33,7 @@ def replay_document(replay: Replay) -> dict[str, Any]:
         "events": plain([asdict(event) for event in replay.events]),
         "scorecard": plain(asdict(replay.scorecard)),
         "track": _track(replay.track),
-        "legend": legend_colours(_LEGEND_STEPS),
+        "legend": legend_colours(LEVELS),
     }
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.colours import colour_levels
 from analysis.heatmap import (
     EXECUTED,
     PAUSED_ONLY,
     RUNNER_UP,
     Strength,
     coloured,
+    enlarged_shares,
     frame_maps,
     log_scale,
     strength,
@@ -95,6 +97,16 @@ class LogHeatmaps:
         values = self.map(index, method, target)
         scale = self.scale(method, target)
         return coloured(values, scale, self._grid), strength(values, scale)
+
+    def levels(self, index: int, method: str, target: int) -> tuple[NDArray[np.uint8], Strength]:
+        """Return the same as `picture`, but as (120, 160) places in `legend_colours(LEVELS)`.
+
+        Raises:
+            Sim2RaceError: see `map`.
+        """
+        values = self.map(index, method, target)
+        scale = self.scale(method, target)
+        return colour_levels(enlarged_shares(values, scale, self._grid)), strength(values, scale)
 
     def scale(self, method: str, target: int) -> float:
         """Return the one scale of the log for a method and a target, see `analysis.heatmap.log_scale`."""

@@ -104,7 +104,13 @@ class OpenLog:
         """Return the replay document as JSON."""
         document = replay_document(self.replay)
         return json.dumps(
-            {"id": self.entry.id, "version": self.version, "methods": _METHODS, **document},
+            {
+                "id": self.entry.id,
+                "version": self.version,
+                "methods": _METHODS,
+                "has_policy": self.log.policy_path is not None,
+                **document,
+            },
             allow_nan=False,
             separators=(",", ":"),
         ).encode()

@@ -13,7 +13,7 @@ from flask import Response
 
 
 def parcel(head: dict[str, Any], *parts: bytes) -> Response:
-    """Pack a head and parts into one answer that nobody keeps."""
+    """Pack a head and parts into one answer that nobody keeps, unless the caller says otherwise."""
     text = json.dumps({**head, "parts": [len(part) for part in parts]}, allow_nan=False).encode()
     response = Response(
         b"".join((len(text).to_bytes(4, "little"), text, *parts)), mimetype="application/octet-stream"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.colours import legend_colours, signed_colours
+from analysis.colours import LEVELS, colour_levels, legend_colours, signed_colours
 
 
 def test_nothing_is_clear_and_more_is_more_opaque_on_either_side() -> None:
@@ -35,3 +35,13 @@ def test_the_legend_runs_from_against_to_for() -> None:
     assert len(legend) == 5
     assert legend[2][3] == 0
     assert legend[0][2] > legend[0][0] and legend[4][0] > legend[4][2]
+
+
+def test_a_level_stands_for_the_colour_of_its_value_and_nothing_stays_clear() -> None:
+    shares = np.linspace(-1.0, 1.0, 41, dtype=np.float32)[None]
+
+    shown = np.array(legend_colours(LEVELS))[colour_levels(shares)]
+
+    assert shown[0, 20, 3] == 0
+    assert np.abs(shown[..., :3] - signed_colours(shares)[..., :3].astype(int)).max() <= 3
+    assert np.abs(shown[..., 3] - signed_colours(shares)[..., 3].astype(int)).max() <= 3

@@ -8,6 +8,7 @@ const SLOW_MS = 150;
 export class CameraView {
   constructor(recording, pictures) {
     this.pictures = pictures;
+    this.colours = new Uint32Array(Uint8Array.from(recording.legend.flat()).buffer);
     this.stage = byId("stage");
     this.note = byId("stage-note");
     this.frameCanvas = byId("frame");
@@ -55,6 +56,14 @@ export class CameraView {
     }
     context.clearRect(0, 0, canvas.width, canvas.height);
     if (picture?.bitmap) context.drawImage(picture.bitmap, 0, 0);
+    if (picture?.levels) context.putImageData(this.#coloured(picture.levels), 0, 0);
+  }
+
+  #coloured(levels) {
+    const image = new ImageData(this.heatCanvas.width, this.heatCanvas.height);
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < pixels.length; i += 1) pixels[i] = this.colours[levels[i]];
+    return image;
   }
 
   #say(frame, map) {

@@ -18,24 +18,30 @@ export function svg(tag, attributes = {}) {
   return made;
 }
 
-/** Read a colour of the current theme. */
-export function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-}
-
 /** Call back when the system changes between light and dark. */
 export function onThemeChange(callback) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", callback);
 }
 
+const colours = new Map(); // Of the current theme: to ask for a style makes the browser work out all of them.
+onThemeChange(() => colours.clear());
+
+/** Read a colour of the current theme. */
+export function colour(name) {
+  if (!colours.has(name)) {
+    colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  }
+  return colours.get(name);
+}
+
 /**
  * Keep a canvas as sharp as the screen. Calls `draw(context, width, height)` in CSS pixels whenever its
- * size or the theme changes; returns a function that draws again.
+ * size or the theme changes; returns a function that draws again, once there is a size.
  */
 export function sharpCanvas(canvas, draw) {
   const context = canvas.getContext("2d");
+  let [width, height] = [0, 0];
   const redraw = () => {
-    const { clientWidth: width, clientHeight: height } = canvas;
     if (width === 0 || height === 0) return;
     const ratio = window.devicePixelRatio || 1;
     const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -47,9 +53,32 @@ export function sharpCanvas(canvas, draw) {
     context.clearRect(0, 0, width, height);
     draw(context, width, height);
   };
-  new ResizeObserver(redraw).observe(canvas);
+  new ResizeObserver(() => {
+    // Only here, where it is known: elsewhere the question makes the browser lay out the page at once.
+    [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    redraw();
+  }).observe(canvas);
   onThemeChange(redraw);
   return redraw;
+}
+
+/** What changes rarely on a canvas: drawn once for a size, a theme and a key, and otherwise copied. */
+export class Still {
+  /** `draw(context)`, in CSS pixels, is called where what was drawn last is not what the key stands for. */
+  copyTo(context, width, height, key, draw) {
+    const ratio = window.devicePixelRatio || 1;
+    const drawn = [width, height, ratio, colour("text"), key].join();
+    if (this.drawn !== drawn) {
+      this.drawn = drawn;
+      this.canvas = document.createElement("canvas");
+      this.canvas.width = Math.round(width * ratio);
+      this.canvas.height = Math.round(height * ratio);
+      const own = this.canvas.getContext("2d");
+      own.scale(ratio, ratio);
+      draw(own);
+    }
+    context.drawImage(this.canvas, 0, 0, width, height);
+  }
 }
 
 /** Follow a finger or mouse that is held down: `move(x, event)` in CSS pixels from the element's left edge. */

@@ -4,6 +4,7 @@ import { byId, element } from "./dom.js";
 import { clock } from "./format.js";
 
 const NEAR_S = 0.75;
+const ABOVE_PX = 60; // Of the list, that stay in view above the present event.
 
 export class EventList {
   constructor(recording, seek) {
@@ -30,11 +31,23 @@ export class EventList {
       this.rows[this.here]?.classList.remove("here");
       this.rows[here]?.classList.add("here");
       this.here = here;
-      const row = this.rows[here];
-      if (row) row.parentElement.parentElement.scrollTop = row.offsetTop - 60;
+      this.#scrollSoon();
     }
     const event = this.events[here];
     this.shown.textContent = event && seconds - event.time_s < NEAR_S ? event.text : "";
+  }
+
+  /** Bring the row into view after the next paint: to scroll, the browser must have laid out the page. */
+  #scrollSoon() {
+    if (this.scrolling) return;
+    this.scrolling = true;
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        this.scrolling = false;
+        const row = this.rows[this.here];
+        if (row) byId("events").scrollTop = row.offsetTop - ABOVE_PX;
+      }),
+    );
   }
 
   /** The time of the next event after a moment, or before it; undefined where there is none. */

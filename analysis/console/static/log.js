@@ -29,7 +29,7 @@ class Page {
     this.recording = recording;
     this.settings = { heat: "hirescam", action: "executed", opacity: 70, window: 0, path: "", strip: "" };
     this.heatOn = true;
-    this.heatAvailable = false; // Until the server has said so.
+    this.heatAvailable = recording.has_policy; // Until the server has said that it is refused.
     this.pictures = new Pictures(recording, (index) => this.#arrived(index));
     this.player = new Player(recording, (index) => this.pictures.ready(index), () => this.show());
     const seek = (seconds) => this.player.seek(seconds);
@@ -48,10 +48,9 @@ class Page {
     });
     this.bookmarks = new Bookmarks(recording, () => this.player.time, (marks) => {
       this.events.setBookmarks(marks);
-      this.timeline.bookmarks = marks;
+      this.timeline.setBookmarks(marks);
       this.show();
     });
-    this.charts.onResize(() => this.charts.show(this.player.frame));
   }
 
   /** Bring every part to the player's moment. */
@@ -147,12 +146,14 @@ class Page {
     const query = new URLSearchParams({ method, action });
     const response = await fetch(`${this.pictures.base}/heatmap?${query}`);
     const answer = await response.json();
+    const before = this.heatAvailable;
     this.heatAvailable = response.ok && answer.available;
     this.camera.setProblem(this.heatAvailable ? "" : answer.reason ?? answer.error);
     // Where a method refuses, another one can be chosen; where there is no policy, nothing can.
     const none = answer.available === false;
     for (const id of ["heat-toggle", "method", "target", "opacity", "show-checks"]) byId(id).disabled = none;
     if (this.heatAvailable) byId("legend-scale").textContent = scaleText(method, answer.scale);
+    if (this.heatAvailable === before) return this.camera.show(this.player.frame);
     this.applySettings();
     this.show();
   }

@@ -1,5 +1,6 @@
 // Signals over time in strips under one cursor. A strip draws the shown span; the cursor moves over it.
 
+import { eachTelling, STROKE_POINTS } from "./curve.js";
 import { byId, colour, element, onDrag, sharpCanvas } from "./dom.js";
 import { clock, fixed, signed } from "./format.js";
 import { clamp, timeStep, valueLines } from "./scale.js";
@@ -42,6 +43,7 @@ export class StripCharts {
   constructor(recording, seek, enlarge = () => {}) {
     this.recording = recording;
     this.enlarge = enlarge;
+    this.moment = 0; // As a share of the span.
     this.span = { from: 0, to: Math.max(recording.duration, 1e-3) };
     this.strips = stripsOf(recording).map((strip) => this.#build(strip, seek));
     byId("charts").append(...this.strips.map((strip) => strip.root));
@@ -71,19 +73,17 @@ export class StripCharts {
   }
 
   show(frame) {
-    const x = this.#x(this.recording.time[frame]);
+    this.moment = this.#x(this.recording.time[frame]);
     for (const strip of this.strips) {
-      const at = x * strip.plot.clientWidth;
-      strip.cursor.style.transform = `translateX(${at}px)`;
-      strip.cursor.style.visibility = x >= 0 && x <= 1 ? "visible" : "hidden";
+      this.#placeCursor(strip);
       strip.value.textContent = this.#text(strip, strip.column, frame);
       if (strip.second) strip.secondValue.textContent = this.#secondText(strip, frame);
     }
   }
 
-  /** Keep the cursor in place when the strips change their width. */
-  onResize(callback) {
-    new ResizeObserver(callback).observe(byId("charts"));
+  #placeCursor({ cursor, width }) {
+    cursor.style.transform = `translateX(${this.moment * width}px)`;
+    cursor.style.visibility = this.moment >= 0 && this.moment <= 1 ? "visible" : "hidden";
   }
 
   #x(seconds) {
@@ -115,10 +115,12 @@ export class StripCharts {
       secondValue,
     ]);
     label.addEventListener("click", () => this.enlarge(strip.column));
-    const built = { ...strip, label, root: element("div", { className: "chart" }, [label, plot]), plot, cursor, value, secondValue };
+    const built = { ...strip, label, root: element("div", { className: "chart" }, [label, plot]), plot, cursor, value, secondValue, width: 0 };
     built.redraw = sharpCanvas(canvas, (context, width, height) => {
+      built.width = width - GUTTER;
+      this.#placeCursor(built);
       context.save();
-      this.#draw(strip, context, width - GUTTER, height);
+      this.#draw(strip, context, built.width, height);
       context.restore();
     });
     onDrag(plot, (x) => seek(this.#timeAt(x, plot)));
@@ -188,31 +190,38 @@ export class StripCharts {
     }
   }
 
-  /** One curve through every frame of the span; it breaks where frames or values are missing. */
+  /** One curve over the span; it breaks where frames or values are missing. */
   #curve(context, column, width, y, held, stroke) {
     const { recording } = this;
     const values = recording.columns[column];
-    const first = Math.max(0, recording.frameAt(this.span.from) - 1);
-    const last = Math.min(recording.count - 1, recording.frameAt(this.span.to) + 1);
-    const gap = GAP_PERIODS * recording.period;
+    const x = (frame) => this.#x(recording.time[frame]) * width;
+    const sharp = width * (window.devicePixelRatio || 1);
+    const frames = {
+      values,
+      time: recording.time,
+      first: Math.max(0, recording.frameAt(this.span.from) - 1),
+      last: Math.min(recording.count - 1, recording.frameAt(this.span.to) + 1),
+      gap: GAP_PERIODS * recording.period,
+      column: (seconds) => Math.floor(this.#x(seconds) * sharp),
+    };
     context.strokeStyle = stroke;
     context.lineWidth = 1.4;
     context.lineJoin = "round";
     context.beginPath();
-    let before = null; // The last point on the curve, or null after a break.
-    for (let i = first; i <= last; i += 1) {
-      if (!Number.isFinite(values[i])) {
-        before = null;
-        continue;
-      }
-      const point = { x: this.#x(recording.time[i]) * width, y: y(values[i]), time: recording.time[i] };
-      if (!before || point.time - before.time > gap) context.moveTo(point.x, point.y);
+    let [before, drawn] = [0, 0];
+    eachTelling(frames, (frame, breaks) => {
+      if (breaks) context.moveTo(x(frame), y(values[frame]));
       else {
-        if (held) context.lineTo(point.x, before.y);
-        context.lineTo(point.x, point.y);
+        if (held) context.lineTo(x(frame), y(values[before]));
+        context.lineTo(x(frame), y(values[frame]));
       }
-      before = point;
-    }
+      before = frame;
+      drawn += 1;
+      if (drawn % STROKE_POINTS) return;
+      context.stroke();
+      context.beginPath();
+      context.moveTo(x(frame), y(values[frame]));
+    });
     context.stroke();
   }
 }

@@ -1,6 +1,6 @@
 // The whole log on one line: laps, events, gaps, the span that the charts show, and the moment.
 
-import { byId, colour, onDrag, sharpCanvas } from "./dom.js";
+import { byId, colour, onDrag, sharpCanvas, Still } from "./dom.js";
 import { clock } from "./format.js";
 import { clamp, timeStep } from "./scale.js";
 
@@ -15,11 +15,18 @@ export class Timeline {
     this.canvas = byId("timeline");
     this.frame = 0;
     this.bookmarks = [];
+    this.marks = 0; // Counts the changes of the bookmarks.
+    this.still = new Still();
     this.span = null;
     this.loop = null;
     this.canvas.setAttribute("aria-valuemax", recording.duration.toFixed(3));
     this.redraw = sharpCanvas(this.canvas, (context, width, height) => this.#draw(context, width, height));
     onDrag(this.canvas, (x) => seek(this.#timeAt(x)));
+  }
+
+  setBookmarks(bookmarks) {
+    this.bookmarks = bookmarks;
+    this.marks += 1;
   }
 
   show(frame, span, loop) {
@@ -46,10 +53,12 @@ export class Timeline {
     context.fillStyle = colour("sunken");
     context.fillRect(EDGE, 0, width - 2 * EDGE, height - 18);
     this.#drawSpan(context, width, height - 18);
-    this.#drawLaps(context, width, height - 18);
-    this.#drawEvents(context, width, height - 18);
+    this.still.copyTo(context, width, height, this.marks, (own) => {
+      this.#drawLaps(own, width, height - 18);
+      this.#drawEvents(own, width, height - 18);
+      this.#drawTicks(own, width, rail);
+    });
     this.#drawLoop(context, width, height - 18);
-    this.#drawTicks(context, width, rail);
     this.#drawMoment(context, width, height - 18);
   }
 

@@ -1,6 +1,7 @@
 // The track from above, the path that was driven, and where the car is now.
 
-import { byId, colour, onDrag, sharpCanvas } from "./dom.js";
+import { STROKE_POINTS } from "./curve.js";
+import { byId, colour, onDrag, sharpCanvas, Still } from "./dom.js";
 import { unpack } from "./recording.js";
 
 const MARGIN = 16;
@@ -22,6 +23,7 @@ export class TrackMap {
     byId("map-box").hidden = false;
     this.borders = recording.track ? [recording.track.left_m, recording.track.right_m].map(unpack) : [];
     this.bounds = this.#bounds();
+    this.still = new Still();
     this.redraw = sharpCanvas(this.canvas, (context, width, height) => this.#draw(context, width, height));
     onDrag(this.canvas, (_, event) => seek(this.#timeNear(event)));
   }
@@ -60,7 +62,8 @@ export class TrackMap {
   #draw(context, width, height) {
     const project = this.#projection(width, height);
     this.project = project;
-    context.drawImage(this.#still(project, width, height), 0, 0, width, height);
+    // Ten minutes are 18 000 points.
+    this.still.copyTo(context, width, height, this.colours.key, (own) => this.#drawStill(own, project));
     if (!this.colours.signal) {
       const trail = this.recording.frameAt(this.recording.time[this.frame] - TRAIL_S);
       this.#drawPath(context, project, trail, this.frame, colour("accent"), 3);
@@ -68,24 +71,12 @@ export class TrackMap {
     this.#drawCar(context, project);
   }
 
-  /** The track and the whole path, drawn once for a size and a theme: ten minutes are 18 000 points. */
-  #still(project, width, height) {
-    const theme = colour("path");
-    const ratio = window.devicePixelRatio || 1;
-    const key = [width, height, ratio, theme, this.colours.key].join();
-    if (this.stillKey !== key) {
-      this.stillKey = key;
-      this.still = document.createElement("canvas");
-      this.still.width = Math.round(width * ratio);
-      this.still.height = Math.round(height * ratio);
-      const context = this.still.getContext("2d");
-      context.scale(ratio, ratio);
-      context.lineJoin = "round";
-      this.#drawTrack(context, project);
-      if (this.colours.signal) this.#drawColouredPath(context, project);
-      else this.#drawPath(context, project, 0, this.recording.count - 1, theme, 1);
-    }
-    return this.still;
+  /** The track and the whole path. */
+  #drawStill(context, project) {
+    context.lineJoin = "round";
+    this.#drawTrack(context, project);
+    if (this.colours.signal) this.#drawColouredPath(context, project);
+    else this.#drawPath(context, project, 0, this.recording.count - 1, colour("path"), 1);
   }
 
   #drawTrack(context, project) {
@@ -119,6 +110,9 @@ export class TrackMap {
 
   #drawPath(context, project, first, last, stroke, lineWidth) {
     const { x_m: xs, y_m: ys } = this.recording.columns;
+    context.strokeStyle = stroke;
+    context.lineWidth = lineWidth;
+    context.lineCap = "round";
     context.beginPath();
     let pen = false;
     for (let i = first; i <= last; i += 1) {
@@ -130,29 +124,34 @@ export class TrackMap {
       if (pen && !this.#leaps(i)) context.lineTo(x, y);
       else context.moveTo(x, y);
       pen = true;
+      if (i % STROKE_POINTS) continue;
+      context.stroke();
+      context.beginPath();
+      context.moveTo(x, y);
     }
-    context.strokeStyle = stroke;
-    context.lineWidth = lineWidth;
-    context.lineCap = "round";
     context.stroke();
   }
 
-  /** One stroke for each colour, and not one for each frame. */
+  /** A few strokes for each colour, and not one for each frame. */
   #drawColouredPath(context, project) {
     const { x_m: xs, y_m: ys } = this.recording.columns;
-    const strokes = this.colours.table.map(() => new Path2D());
+    const strokes = this.colours.table.map(() => ({ path: new Path2D(), points: 0 }));
+    context.lineWidth = 3;
+    context.lineCap = "round";
+    const draw = (step) => {
+      context.strokeStyle = this.colours.table[step];
+      context.stroke(strokes[step].path);
+      strokes[step] = { path: new Path2D(), points: 0 };
+    };
     for (let i = 1; i < this.recording.count; i += 1) {
       const step = this.colours.step(i);
       if (step < 0 || !Number.isFinite(xs[i]) || !Number.isFinite(xs[i - 1]) || this.#leaps(i)) continue;
-      strokes[step].moveTo(...project(xs[i - 1], ys[i - 1]));
-      strokes[step].lineTo(...project(xs[i], ys[i]));
+      strokes[step].path.moveTo(...project(xs[i - 1], ys[i - 1]));
+      strokes[step].path.lineTo(...project(xs[i], ys[i]));
+      strokes[step].points += 1;
+      if (strokes[step].points === STROKE_POINTS) draw(step);
     }
-    context.lineWidth = 3;
-    context.lineCap = "round";
-    strokes.forEach((stroke, i) => {
-      context.strokeStyle = this.colours.table[i];
-      context.stroke(stroke);
-    });
+    strokes.forEach((_, step) => draw(step));
   }
 
   /** Whether the car was carried to where it is: a line there would say that it drove. */
