@@ -22,6 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 from analysis.bench_log import RATE_HZ, write_bench_log
+from analysis.heat_choice import HeatChoice
 from analysis.heatmap import heatmaps
 from analysis.log_index import index_path, open_log
 from analysis.metrics import frame_times_s
@@ -127,7 +128,7 @@ def measure_video(log_path: Path, policy: Path, output: Path) -> tuple[float, fl
     rows = frames_between(log, 0.0, _VIDEO_S)
     shown_s = float(frame_times_s(log.frames)[rows[-1]])
     begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
-    write_video(log, rows, output, heat="hirescam", done=lambda _: None)
+    write_video(log, rows, output, choice=HeatChoice(), done=lambda _: None)
     return shown_s / (time.perf_counter() - begun_s), shown_s / (time.process_time() - begun_cpu_s)
 
 

@@ -40,7 +40,8 @@ def signed_colours(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def colour_levels(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return a map as positions in `legend_colours(LEVELS)`, a byte a pixel: 0 is -1, 127 is 0, 254 is 1."""
-    return np.rint((shares + 1.0) * (LEVELS // 2)).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint((shares + 1.0) * (LEVELS // 2)).astype(np.uint8)
+    return levels
 
 
 def legend_colours(count: int) -> list[tuple[int, int, int, int]]:

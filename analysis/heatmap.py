@@ -62,6 +62,7 @@ WEAK_SHARE = 0.15
 """A map whose peak is below this share of the scale says little; it is faint, but it is not blank."""
 
 
+_SAMPLE = 64
 _SLOW_SAMPLE = 6
 
 
@@ -226,7 +227,7 @@ def log_scale(
     *,
     method: str = DEFAULT_METHOD,
     target: int = EXECUTED,
-    sample: int = 64,
+    sample: int = _SAMPLE,
 ) -> float:
     """Return the one scale for all maps of a log: a high percentile of |map| over frames spread over the log.
 
@@ -245,15 +246,20 @@ def log_scale(
         return 1.0
     if method in PAUSED_ONLY:
         sample = min(sample, _SLOW_SAMPLE)
-    spread = np.linspace(0, max(len(log.frames) - 1, 0), min(sample, len(log.frames))).astype(np.int64)
     maps: list[NDArray[np.float32]] = []
-    for index in np.unique(spread):
+    for index in scale_frames(log, sample):
         # A frame without a picture has no map; it must not take the others' scale away.
         with contextlib.suppress(Sim2RaceError):
             maps.append(frame_maps(policy, log, np.array([index]), method=method, target=target))
     magnitudes = np.abs(np.concatenate(maps)) if maps else np.zeros(0)
     known = magnitudes[np.isfinite(magnitudes)]
     return float(np.percentile(known, SCALE_PERCENTILE)) if known.size else 0.0
+
+
+def scale_frames(log: CarLog, sample: int = _SAMPLE) -> NDArray[np.int64]:
+    """Return the frames that `log_scale` looks at, spread over the log."""
+    spread = np.linspace(0, max(len(log.frames) - 1, 0), min(sample, len(log.frames))).astype(np.int64)
+    return np.unique(spread)
 
 
 def strength(heatmap: NDArray[np.floating], scale: float) -> Strength:
@@ -296,7 +302,7 @@ def enlarged_shares(
     # Values are enlarged and not colours, so that no false colour appears between a warm and a cool cell.
     cells = np.clip(shares, -1.0, 1.0)
     if cells.shape == (HEIGHT, WIDTH):
-        return cast("NDArray[np.float32]", cells)
+        return cells
     if grid is None:
         enlarged = cv2.resize(cells, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     else:

@@ -11,14 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.heatmap import METHODS, coloured, frame_maps, log_scale
-from analysis.heatmap_grid import read_grid
+from analysis.heat_choice import Explainer, HeatChoice
 from analysis.replay import Replay
 from analysis.video_picture import VideoPainter
 from car.errors import Sim2RaceError
 from car.files import write_atomically
 from car.log_reader import CarLog
-from car.policy import Policy
 
 _DIGITS = {"f": 9, "d": 17}
 
@@ -50,28 +48,24 @@ def write_table(replay: Replay, indices: NDArray[np.int64], path: Path) -> None:
     write_atomically(path, lines.getvalue())
 
 
-def write_picture(
-    log: CarLog, index: int, path: Path, *, heat: str = "off", policy: Policy | None = None
-) -> None:
+def write_picture(log: CarLog, index: int, path: Path, *, choice: HeatChoice) -> None:
     """Write one frame, with all that the video shows of it, as PNG; the heat map is on the log's scale.
 
     Args:
         log: the log.
         index: which frame.
         path: the file.
-        heat: one of `analysis.heatmap.METHODS`, or "off".
-        policy: what to explain; that beside the log when not given, and none where there is none.
+        choice: whose decisions, and the heat map over the frame; a log without its policy has none.
 
     Raises:
         Sim2RaceError: the frame has no picture, the policy is refused, or the file cannot be written.
     """
-    chosen = policy or (Policy.load(log.policy_path) if heat in METHODS and log.policy_path else None)
-    colours = None
-    if heat in METHODS and chosen is not None:
-        (values,) = frame_maps(chosen, log, np.array([index]), method=heat)
-        colours = coloured(values, log_scale(chosen, log, method=heat), read_grid(chosen.path))
-    picture = VideoPainter(log).paint(index, log.image(index), colours)
-    done, packed = cv2.imencode(".png", picture[..., ::-1])
+    chosen = np.array([index])
+    image = log.image(index)
+    explainer = Explainer(log, choice, chosen)
+    (overlay,) = explainer.overlays(chosen)
+    painter = VideoPainter(explainer.shown, opacity=choice.opacity, caption=explainer.caption)
+    done, packed = cv2.imencode(".png", painter.paint(index, image, overlay)[..., ::-1])
     if not done:
         raise Sim2RaceError("OpenCV could not encode the picture as PNG.")
     write_atomically(path, packed.tobytes())

@@ -9,12 +9,11 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import av
 import cv2
@@ -24,15 +23,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from analysis.heatmap import EXECUTED, METHODS, coloured, frame_maps, log_scale
-from analysis.heatmap_grid import read_grid
+from analysis.heat_choice import Explainer, HeatChoice, parse_target
 from analysis.log_index import open_log
 from analysis.metrics import frame_times_s
 from analysis.video_picture import HEIGHT, WIDTH, VideoPainter
 from car.errors import Sim2RaceError
 from car.files import atomic_path
 from car.log_reader import CarLog
-from car.policy import Policy
 
 TIME_BASE = Fraction(1, 90_000)
 """Tick of the video's clock; the usual one, and finer than any camera's jitter."""
@@ -58,6 +55,22 @@ class VideoConfig:
     """Seconds from the first frame; by default the end of the log."""
     heat: Literal["hirescam", "all-layers", "gradcam", "community", "off"] = "hirescam"
     """Heat map to lay over the frame."""
+    action: str = "executed"
+    """What the map explains: executed, runner-up (why not that one), or the index of an action."""
+    opacity: float = 0.75
+    """Of the map, 0 to 1."""
+    signed: bool = True
+    """Tell what speaks against apart from what speaks for; without, only how much a place matters."""
+    policy: Path | None = None
+    """Another policy.onnx: its decisions and its heat map over the log's frames."""
+
+    def choice(self) -> HeatChoice:
+        """Return what is to be drawn.
+
+        Raises:
+            Sim2RaceError: no such action, or an opacity out of range.
+        """
+        return HeatChoice(self.heat, parse_target(self.action), self.opacity, self.signed, self.policy)
 
 
 def run(config: VideoConfig) -> int:
@@ -74,7 +87,11 @@ def run(config: VideoConfig) -> int:
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("Writing", total=len(indices))
         write_video(
-            log, indices, output, heat=config.heat, done=lambda count: progress.update(task, advance=count)
+            log,
+            indices,
+            output,
+            choice=config.choice(),
+            done=lambda count: progress.update(task, advance=count),
         )
     took_s = time.perf_counter() - begun
     seconds = frame_times_s(log.frames)
@@ -105,42 +122,37 @@ def frames_between(log: CarLog, start_s: float, end_s: float | None) -> NDArray[
     return found
 
 
-def write_video(log: CarLog, indices: NDArray[np.int64], output: Path, *, heat: str, done: Any) -> None:
+def write_video(
+    log: CarLog, indices: NDArray[np.int64], output: Path, *, choice: HeatChoice, done: Callable[[int], None]
+) -> None:
     """Write frames of a log as mp4, whole or not at all.
 
     Args:
         log: the log.
         indices: (N,) frames in order.
         output: the file.
-        heat: a method of `analysis.heatmap`, or "off"; a log without its policy has none.
+        choice: whose decisions, and the heat map over the frames; a log without its policy has none.
         done: called with the number of frames after each that was painted.
 
     Raises:
-        Sim2RaceError: the file cannot be written, or the policy beside the log is refused.
+        Sim2RaceError: the file cannot be written, or the policy is refused.
     """
     seconds = frame_times_s(log.frames)[indices]
     with atomic_path(output) as aside, _Encoder(aside) as encoder:
         picture = None
-        for number, picture in enumerate(_pictures(log, indices, heat)):
+        for number, picture in enumerate(_pictures(log, indices, choice)):
             encoder.write(picture, seconds[number] - seconds[0])
             done(1)
         if picture is not None:  # Again, so that the last frame is seen for as long as any other.
             encoder.write(picture, seconds[-1] - seconds[0] + _TAIL_S)
 
 
-def _pictures(log: CarLog, indices: NDArray[np.int64], heat: str) -> Iterator[Rgb]:
-    painter = VideoPainter(log)
-    policy = Policy.load(log.policy_path) if heat in METHODS and log.policy_path else None
-    scale = log_scale(policy, log, method=heat) if policy else 0.0
-    grid = read_grid(policy.path) if policy else None
+def _pictures(log: CarLog, indices: NDArray[np.int64], choice: HeatChoice) -> Iterator[Rgb]:
+    explainer = Explainer(log, choice, indices)
+    painter = VideoPainter(explainer.shown, opacity=choice.opacity, caption=explainer.caption)
     for at in range(0, len(indices), _BATCH):
         block = indices[at : at + _BATCH]
-        maps: Iterable[Any] = [None] * len(block)
-        if policy is not None:
-            with suppress(Sim2RaceError):  # A frame without a picture takes the maps of its block along.
-                maps = frame_maps(policy, log, block, method=heat, target=EXECUTED)
-        for index, values in zip(block, maps, strict=True):
-            overlay = None if values is None else coloured(values, scale, grid)
+        for index, overlay in zip(block, explainer.overlays(block), strict=True):
             yield painter.paint(int(index), _image(log, int(index)), overlay)
 
 

@@ -46,11 +46,13 @@ class VideoPainter:
     """Paints a log's frames on a background that is painted once.
 
     Args:
-        log: the log.
+        log: the log, with the decisions to show.
+        opacity: of heat maps, 0 to 1.
+        caption: what the heat maps show; empty for nothing to say.
     """
 
-    def __init__(self, log: CarLog) -> None:
-        self._log = log
+    def __init__(self, log: CarLog, *, opacity: float = 0.75, caption: str = "") -> None:
+        self._log, self._opacity, self._caption = log, opacity, caption
         self._actions = steering_order(log.action_space)
         self._limits = command_limits(log)
         self._seconds = frame_times_s(log.frames)
@@ -105,9 +107,11 @@ class VideoPainter:
             return
         if heat is not None:
             grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[:, :, None].astype(np.float32)
-            alpha = heat[:, :, 3:].astype(np.float32) * (0.75 / 255.0)
+            alpha = heat[:, :, 3:].astype(np.float32) * (self._opacity / 255.0)
             image = (grey * (1.0 - alpha) + heat[:, :, :3] * alpha).astype(np.uint8)
         cv2.resize(image, (w, h), dst=picture[y : y + h, x : x + w], interpolation=cv2.INTER_LINEAR)
+        if heat is not None and self._caption:
+            _write(picture, self._caption, (x + 10, y + h - 12), 0.5, _TEXT)
 
     def _paint_actions(self, picture: Rgb, index: int) -> None:
         x, y, w, _ = _BARS

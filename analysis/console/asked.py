@@ -7,8 +7,9 @@ from flask import abort, current_app, request
 from analysis.console.heatmaps import LogHeatmaps
 from analysis.console.library import LogLibrary, OpenLog
 from analysis.console.policies import PolicyShelf, Shelved
-from analysis.heatmap import DEFAULT_METHOD, EXECUTED, METHODS, RUNNER_UP
-from car.errors import unknown_name
+from analysis.heat_choice import parse_target
+from analysis.heatmap import DEFAULT_METHOD, METHODS
+from car.errors import Sim2RaceError, unknown_name
 
 
 def library() -> LogLibrary:
@@ -67,11 +68,7 @@ def asked_method() -> str:
 
 def asked_target() -> int:
     """Return the action that `?action=` wants explained, as `analysis.heatmap` counts; answers 400 else."""
-    action = request.args.get("action", "executed")
-    if action == "executed":
-        return EXECUTED
-    if action == "runner-up":
-        return RUNNER_UP
-    if not action.isascii() or not action.isdigit() or len(action) > 4:
-        abort(400, 'action: expected "executed", "runner-up" or the index of an action.')
-    return int(action)
+    try:
+        return parse_target(request.args.get("action", "executed"))
+    except Sim2RaceError as error:
+        abort(400, str(error))

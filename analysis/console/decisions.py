@@ -8,17 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.alignment import Signal
-from analysis.heatmap_inputs import policy_inputs
+from analysis.decided import commands, policy_outputs
 from analysis.metrics import confidence
 from car.action_space import ContinuousActionSpace
-from car.errors import Sim2RaceError
 from car.frame_table import FrameTable
 from car.log_reader import CarLog
 from car.policy import Policy
 
 Values = NDArray[np.float64]
 
-_BATCH = 64
 _SAME_DEG, _SAME_MPS = 0.05, 0.005
 
 
@@ -46,9 +44,13 @@ def decisions(policy: Policy, log: CarLog, rows: NDArray[np.int64]) -> Decisions
         Sim2RaceError: the policy cannot be run on these frames.
     """
     frames = np.unique(rows[rows >= 0])
+    outputs = policy_outputs(policy, log, frames)
     found = np.full((len(frames), 3), np.nan)
-    for at in range(0, len(frames), _BATCH):
-        _decide(policy, log, frames[at : at + _BATCH], found[at : at + _BATCH])
+    found[:, :2] = commands(policy.action_space, outputs)
+    found[:, 0] = np.rad2deg(found[:, 0])
+    if not isinstance(policy.action_space, ContinuousActionSpace):
+        known = np.isfinite(outputs).all(axis=1)
+        found[known, 2] = confidence(outputs[known])
     places = np.searchsorted(frames, np.maximum(rows, 0)).clip(max=max(len(frames) - 1, 0))
     taken = (
         np.where((rows >= 0)[:, None], found[places], np.nan)
@@ -94,21 +96,3 @@ def agreement(one: Decisions, other: Decisions) -> str:
         f"The same command in {100 * same.mean():.0f} % of {both.sum()} moments; on average "
         f"{apart_deg[both].mean():.1f}° of steering and {apart_mps[both].mean():.2f} m/s apart."
     )
-
-
-def _decide(policy: Policy, log: CarLog, frames: NDArray[np.int64], out: Values) -> None:
-    try:
-        observations, history = policy_inputs(policy, log, frames)
-        answer = policy.explain(observations, np.zeros(len(frames), np.int64), history).action
-    except Sim2RaceError:
-        if len(frames) == 1:
-            return  # A frame without a picture stays unknown; the others are asked about one by one.
-        for i in range(len(frames)):
-            _decide(policy, log, frames[i : i + 1], out[i : i + 1])
-        return
-    if isinstance(policy.action_space, ContinuousActionSpace):
-        commands = policy.action_space.scale(answer)
-    else:
-        commands = policy.action_space.table()[answer.argmax(axis=1)]
-        out[:, 2] = confidence(answer)
-    out[:, 0], out[:, 1] = np.rad2deg(commands[:, 0]), commands[:, 1]

@@ -1,6 +1,8 @@
 """Taking things out of the console: a range as video or table, a moment as a picture, the measures of a run.
 
-POST /api/log/<id>/export      {"kind": "mp4"|"csv"|"png", "start_s", "end_s", "heat"}; answers {"job": ...}
+POST /api/log/<id>/export      {"kind": "mp4"|"csv"|"png", "start_s", "end_s", "heat", "action", "opacity",
+                               "signed", "policy"}, where "policy" is an id of /api/policies that decides and
+                               is explained in place of the log's own; answers {"job": ...}
 GET  /api/job/<job>            {"state", "done", "error", "name"}
 POST /api/job/<job>/cancel
 GET  /api/job/<job>/file       the file, once it is done
@@ -15,14 +17,15 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request, send_file
 
-from analysis.console.asked import library, opened
+from analysis.console.asked import library, opened, shelf
 from analysis.console.documents import plain
 from analysis.console.jobs import Job, Jobs, JobState, Work
 from analysis.console.library import OpenLog
-from analysis.heatmap import METHODS
+from analysis.heat_choice import OFF, HeatChoice, parse_target
 from analysis.range_files import write_picture, write_table
 from analysis.video import frames_between, write_video
 from car.errors import unknown_name
@@ -40,13 +43,12 @@ def start(identifier: str) -> Response:
     given = request.get_json(silent=True)
     if not isinstance(given, dict):
         abort(400, "Expected a JSON object.")
-    kind, heat = given.get("kind"), given.get("heat", "off")
+    kind = given.get("kind")
     if kind not in KINDS:
         raise unknown_name("kind of export", str(kind)[:40], KINDS)
-    if heat not in METHODS and heat != "off":
-        raise unknown_name("heat map method", str(heat)[:40], (*METHODS, "off"))
+    choice = _choice(given)
     begin, end = _seconds(given.get("start_s", 0.0)), _seconds(given.get("end_s", math.inf))
-    work = _work(log, str(kind), begin, end, str(heat))
+    work = _work(log, str(kind), begin, end, choice)
     label = f"{_plain(log.entry.name)}-{begin:.1f}s.{kind}"
     job = _jobs().start(label, work)
     return jsonify(job=job.id)
@@ -96,13 +98,13 @@ def metrics(identifier: str) -> Response:
     return response
 
 
-def _work(opened: OpenLog, kind: str, begin: float, end: float, heat: str) -> Work:
+def _work(opened: OpenLog, kind: str, begin: float, end: float, choice: HeatChoice) -> Work:
     log = opened.log
     indices = frames_between(log, begin, None if math.isinf(end) else end)
     if kind == "csv":
         return lambda path, _: write_table(opened.replay, indices, path)
     if kind == "png":
-        return lambda path, _: write_picture(log, int(indices[0]), path, heat=heat)
+        return lambda path, _: write_picture(log, int(indices[0]), path, choice=choice)
 
     def video(path: Path, told: Callable[[float], None]) -> None:
         count = 0
@@ -112,9 +114,24 @@ def _work(opened: OpenLog, kind: str, begin: float, end: float, heat: str) -> Wo
             count += frames
             told(count / len(indices))
 
-        write_video(log, indices, path, heat=heat, done=step)
+        write_video(log, indices, path, choice=choice, done=step)
 
     return video
+
+
+def _choice(given: dict[str, Any]) -> HeatChoice:
+    """Return what is to be drawn.
+
+    Raises:
+        Sim2RaceError: no such method, action or policy, or an opacity out of range.
+    """
+    opacity, signed = given.get("opacity", HeatChoice.opacity), given.get("signed", True)
+    if isinstance(opacity, bool) or not isinstance(opacity, int | float) or not isinstance(signed, bool):
+        abort(400, "opacity: expected a number from 0 to 1; signed: expected true or false.")
+    policy = given.get("policy")
+    path = shelf().find(str(policy)).path if policy else None
+    target = parse_target(str(given.get("action", "executed")))
+    return HeatChoice(str(given.get("heat", OFF)), target, float(opacity), signed, path)
 
 
 def _seconds(value: object) -> float:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from analysis.heat_choice import HeatChoice
 from analysis.range_files import write_picture, write_table
 from analysis.replay import replay
 from car.log_reader import CarLog, read_log
@@ -45,8 +46,8 @@ def test_what_is_unknown_is_left_empty(log: CarLog, tmp_path: Path) -> None:
 
 
 def test_a_picture_shows_the_frame_and_with_a_heat_map_it_differs(log: CarLog, tmp_path: Path) -> None:
-    write_picture(log, 3, tmp_path / "plain.png")
-    write_picture(log, 3, tmp_path / "heat.png", heat="hirescam")
+    write_picture(log, 3, tmp_path / "plain.png", choice=HeatChoice("off"))
+    write_picture(log, 3, tmp_path / "heat.png", choice=HeatChoice("hirescam"))
 
     plain, heat = (cv2.imread(str(tmp_path / name)) for name in ("plain.png", "heat.png"))
     assert plain is not None and heat is not None
@@ -58,14 +59,14 @@ def test_a_picture_shows_the_frame_and_with_a_heat_map_it_differs(log: CarLog, t
 def test_a_picture_of_a_log_without_a_policy_has_no_heat_map(tmp_path: Path) -> None:
     log = read_log(write_synthetic_log(tmp_path, frames=3))
 
-    write_picture(log, 0, tmp_path / "heat.png", heat="gradcam")
-    write_picture(log, 0, tmp_path / "plain.png")
+    write_picture(log, 0, tmp_path / "heat.png", choice=HeatChoice("gradcam"))
+    write_picture(log, 0, tmp_path / "plain.png", choice=HeatChoice("off"))
 
     assert (tmp_path / "heat.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
 
 
 def test_a_frame_without_a_picture_leaves_no_file(log: CarLog, tmp_path: Path) -> None:
     with pytest.raises(IndexError):
-        write_picture(log, 99, tmp_path / "none.png")
+        write_picture(log, 99, tmp_path / "none.png", choice=HeatChoice())
 
     assert not list(tmp_path.iterdir())

@@ -1,7 +1,7 @@
 // The export dialog: what, which range, how far it has come, and the file at the end.
 
 import { change } from "./change.js";
-import { byId } from "./dom.js";
+import { byId, element } from "./dom.js";
 import { clock } from "./format.js";
 
 const ASK_MS = 250;
@@ -9,7 +9,8 @@ const ASK_MS = 250;
 export class Exporting {
   /**
    * @param recording the log.
-   * @param present returns { from, to, time, heat }: the range, the moment and the heat map on the page.
+   * @param present returns { from, to, time, heat, action, opacity }: the range, the moment and the heat map on
+   *   the page, whose method is "off" where there is none.
    */
   constructor(recording, present) {
     this.base = `/api/log/${encodeURIComponent(recording.id)}`;
@@ -27,15 +28,50 @@ export class Exporting {
     const { from, to, time } = this.present();
     byId("export-range").textContent = `${clock(from)} to ${clock(to)}`;
     byId("export-moment").textContent = clock(time);
+    this.#fillChoice();
     if (!this.job) this.#say("");
     byId("export").showModal();
   }
 
+  /** What the page shows is what is exported, unless a person chooses otherwise here. */
+  #fillChoice() {
+    const { heat, action, opacity } = this.present();
+    const copied = (id) => [...byId(id).options].map((option) => option.cloneNode(true));
+    byId("export-heat").replaceChildren(...copied("method"), element("option", { text: "none", attributes: { value: "off" } }));
+    byId("export-action").replaceChildren(...copied("target"));
+    byId("export-heat").value = heat;
+    byId("export-action").value = action;
+    byId("export-opacity").value = String(opacity);
+    this.#fillPolicies();
+  }
+
+  async #fillPolicies() {
+    const response = await fetch("/api/policies");
+    if (!response.ok) return;
+    const { policies } = await response.json();
+    const select = byId("export-policy");
+    const chosen = select.value;
+    const options = policies.map(({ id, name }) => element("option", { text: name, attributes: { value: id } }));
+    select.replaceChildren(select.options[0], ...options);
+    select.value = chosen;
+    if (select.selectedIndex < 0) select.value = "";
+  }
+
+  #choice() {
+    return {
+      heat: byId("export-heat").value,
+      action: byId("export-action").value,
+      policy: byId("export-policy").value,
+      opacity: Number(byId("export-opacity").value) / 100,
+      signed: byId("export-signed").checked,
+    };
+  }
+
   async #start(kind) {
-    const { from, to, time, heat } = this.present();
+    const { from, to, time } = this.present();
     const [start_s, end_s] = kind === "png" ? [time, time] : [from, to];
     try {
-      const { job } = await change(`${this.base}/export`, { kind, start_s: start_s - 0.0005 > 0 ? start_s - 0.0005 : 0, end_s: end_s + 0.0005, heat: heat?.method ?? "off" });
+      const { job } = await change(`${this.base}/export`, { kind, start_s: start_s - 0.0005 > 0 ? start_s - 0.0005 : 0, end_s: end_s + 0.0005, ...this.#choice() });
       this.job = job;
       this.#running(true);
       await this.#follow(job);

@@ -41,7 +41,13 @@ class Page {
     this.colours = new PathColours(recording, (path) => this.change({ path }));
     this.map = new TrackMap(recording, seek, this.colours);
     this.parts = [this.camera, this.actions, this.events, this.charts, new Readouts(recording), this.map];
-    this.exporting = new Exporting(recording, () => ({ ...this.player.range, time: this.player.time, heat: this.pictures.heat }));
+    this.exporting = new Exporting(recording, () => ({
+      ...this.player.range,
+      time: this.player.time,
+      heat: this.pictures.heat?.method ?? "off",
+      action: this.settings.action,
+      opacity: this.settings.opacity,
+    }));
     this.laps = new LapTable(this.pictures.base, (seconds) => {
       this.player.pause();
       seek(seconds);

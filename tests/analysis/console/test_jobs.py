@@ -99,6 +99,11 @@ def client(tmp_path: Path) -> FlaskClient:
         {"kind": "csv", "start_s": True},
         {"kind": "csv", "heat": "../../etc"},
         {"kind": "csv", "start_s": 99},
+        {"kind": "png", "opacity": 2},
+        {"kind": "png", "opacity": "1"},
+        {"kind": "png", "signed": 1},
+        {"kind": "png", "action": "-1"},
+        {"kind": "png", "policy": "../../policy.onnx"},
     ],
 )
 def test_an_export_of_nonsense_is_refused(client: FlaskClient, content: object) -> None:

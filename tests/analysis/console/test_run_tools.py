@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -158,10 +160,51 @@ def test_a_range_is_exported_as_video_table_and_picture(
     assert picture is not None and picture.shape == (720, 1280, 3) and picture.std() > 10
 
 
+def test_the_export_explains_what_the_page_shows_or_what_is_chosen_there(
+    page: Page, server: ConsoleServer, tmp_path: Path
+) -> None:
+    open_log(page, server, moment="#t=0.5&heat=hirescam&action=2&opacity=40")
+    page.keyboard.press("e")
+    for name, value in {"heat": "hirescam", "action": "2", "opacity": "40", "policy": ""}.items():
+        expect(page.locator(f"#export-{name}")).to_have_value(value)
+    stages = {}
+    for name in ("shown", "runner-up", "unsigned", "none"):
+        if name == "runner-up":
+            page.locator("#export-action").select_option("runner-up")
+        elif name == "unsigned":
+            page.locator("#export-signed").uncheck()
+        elif name == "none":
+            page.locator("#export-heat").select_option("off")
+        with page.expect_download() as download:
+            page.locator("[data-kind=png]").click()
+        download.value.save_as(tmp_path / f"{name}.png")
+        picture = cv2.imread(str(tmp_path / f"{name}.png"))
+        assert picture is not None
+        stages[name] = picture[64:580, 20:740].astype(int)
+
+    for one, other in pairwise(stages):
+        assert np.abs(stages[one] - stages[other]).max() > 20, (one, other)
+
+
+def test_another_policy_can_be_exported_over_a_log(page: Page, server: ConsoleServer) -> None:
+    open_log(page, server)
+    page.keyboard.press("e")
+    policy = page.locator("#export-policy option").nth(1)
+    expect(policy).to_be_attached()
+    page.locator("#export-policy").select_option(index=1)
+    with (
+        page.expect_request("**/export") as asked,
+        page.expect_download(),
+    ):
+        page.locator("[data-kind=png]").click()
+
+    assert json.loads(asked.value.post_data or "{}")["policy"] == policy.get_attribute("value")
+
+
 def test_the_measures_of_a_run_are_a_file(page: Page, server: ConsoleServer) -> None:
     open_log(page, server)
     page.keyboard.press("e")
-    with page.expect_download() as download:
+    with page.expect_download(timeout=60_000) as download:  # The scorecard is computed first.
         page.locator("#export-metrics").click()
 
     assert download.value.suggested_filename.endswith("-metrics.json")
