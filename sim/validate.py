@@ -154,7 +154,8 @@ def rise_check() -> Check:
     times = [_straight_run(parameters, speed_mps)[1] for speed_mps in TOP_SPEED_NEW_MPS]
     modelled_s, low, high = float(np.mean(times)), *TIME_TO_63_PERCENT_S
     error = max(low - modelled_s, modelled_s - high, 0.0)
-    return Check("time to 63 % of the speed", (low + high) / 2, modelled_s, error, RISE_LIMIT_S, "s")
+    name = f"time to 63 % ({low:g} to {high:g} s)"
+    return Check(name, (low + high) / 2, modelled_s, error, RISE_LIMIT_S, "s")
 
 
 def trace_checks(name: str, replay: Replay) -> list[Check]:
