@@ -87,14 +87,15 @@ class GuardedPwm:
         Raises:
             OSError: the chip did not take them.
         """
-        self._output.write(pwm)
-        # Not waited for: whoever holds it is busy with a heartbeat.
+        # First the heartbeat, from which the guard counts: it would wait for a process that freezes between
+        # pulses and heartbeat. The lock is not waited for: its holder is busy with a heartbeat.
         if self._lock.acquire(blocking=False):
             try:
                 with contextlib.suppress(OSError):
                     os.write(self._pipe, pwm_guard.BEAT)
             finally:
                 self._lock.release()
+        self._output.write(pwm)
 
     def beat(self) -> None:
         """Tell the guard that somebody is there, and see to it that there is a guard; call it every few ms.

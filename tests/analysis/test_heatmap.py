@@ -139,7 +139,7 @@ def test_a_log_of_blank_maps_is_clear_and_nothing_is_divided_by_zero() -> None:
     clear = coloured(np.zeros((7, 10), np.float32), 0.0)
 
     assert clear.shape == (120, 160, 4)
-    assert not clear.any()
+    assert not clear[..., 3].any()
 
 
 def test_a_value_that_is_no_number_is_clear() -> None:

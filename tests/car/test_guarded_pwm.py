@@ -70,7 +70,7 @@ def test_a_driver_that_a_signal_ends_leaves_neutral_no_power_and_no_process(
 ) -> None:
     (guard,) = _guards(driver.pid)
     driver.send_signal(number)
-    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL, within_s=1.0)
+    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL)
     _wait_until(lambda: not guard.is_running() or guard.status() == psutil.STATUS_ZOMBIE)
     assert gate.read_text() == "high\n"
 
@@ -79,7 +79,7 @@ def test_a_frozen_driver_is_at_neutral_until_it_thaws(
     driver: subprocess.Popen[bytes], tmp_path: Path, gate: Path
 ) -> None:
     os.kill(driver.pid, signal.SIGSTOP)
-    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL, within_s=1.0)
+    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL)
     assert gate.read_text() == "low\n"
     os.kill(driver.pid, signal.SIGCONT)
     _wait_until(lambda: read_sysfs_pwm(tmp_path) == FULL_SPEED)
@@ -98,11 +98,41 @@ def test_a_servo_hat_behind_i2c_gets_neutral_from_the_guard_too(
     try:
         _wait_until(lambda: round(hat.pulse_ns(0)) == pytest.approx(FULL_SPEED.motor_ns, abs=5_000))
         process.send_signal(number)
-        _wait_until(lambda: hat.pulse_ns(0) == pytest.approx(NEUTRAL.motor_ns, abs=5_000), within_s=1.0)
+        _wait_until(lambda: hat.pulse_ns(0) == pytest.approx(NEUTRAL.motor_ns, abs=5_000))
         assert hat.pulse_ns(1) == pytest.approx(NEUTRAL.steering_ns, abs=5_000)
     finally:
         process.kill()
         process.wait()
+
+
+def test_who_freezes_behind_the_first_pulses_is_guarded(tmp_path: Path) -> None:
+    make_fake_sysfs(tmp_path)
+    output = GuardedPwm(tmp_path, NEUTRAL)
+    output.write(FULL_SPEED)
+    assert read_sysfs_pwm(tmp_path) == FULL_SPEED
+    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL)
+    output.close()
+
+
+def test_a_chip_that_does_not_answer_keeps_no_heartbeat_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_fake_sysfs(tmp_path)
+    output = GuardedPwm(tmp_path, NEUTRAL)
+    output.write(FULL_SPEED)
+    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL)
+
+    def write_and_freeze(pwm: Pwm) -> None:
+        really_write(pwm)
+        raise OSError("Remote I/O error")
+
+    really_write = output._output.write
+    monkeypatch.setattr(output._output, "write", write_and_freeze)
+    with pytest.raises(OSError, match="Remote I/O"):
+        output.write(FULL_SPEED)
+    assert read_sysfs_pwm(tmp_path) == FULL_SPEED
+    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL)
+    output.close()
 
 
 def test_a_kill_of_the_guard_brings_a_new_one(driver: subprocess.Popen[bytes], tmp_path: Path) -> None:
@@ -112,7 +142,7 @@ def test_a_kill_of_the_guard_brings_a_new_one(driver: subprocess.Popen[bytes], t
     _wait_until(lambda: [new.pid for new in _guards(driver.pid)] not in ([], [guard.pid]))
     time.sleep(0.5)
     driver.kill()
-    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL, within_s=1.0)
+    _wait_until(lambda: read_sysfs_pwm(tmp_path) == NEUTRAL)
 
 
 def test_a_steady_driver_is_left_alone(driver: subprocess.Popen[bytes], tmp_path: Path) -> None:
@@ -196,7 +226,7 @@ def test_the_guard_learns_a_new_neutral(tmp_path: Path) -> None:
     with Heart(output):
         time.sleep(0.3)
         assert read_sysfs_pwm(tmp_path) == FULL_SPEED
-    _wait_until(lambda: read_sysfs_pwm(tmp_path) == trimmed, within_s=1.0)
+    _wait_until(lambda: read_sysfs_pwm(tmp_path) == trimmed)
     output.close()
 
 

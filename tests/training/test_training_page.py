@@ -29,7 +29,7 @@ def test_its_commands_are_understood(command: str) -> None:
 
 def test_its_options_exist() -> None:
     known = {name.replace("_", "-") for name in (*setting_kinds(), *NOT_VARIED)}
-    for name in ("evaluate", "export", "sweep", "matrix", "runs"):
+    for name in ("bench", "evaluate", "export", "sweep", "matrix", "runs"):
         row = sim2race.SUBCOMMANDS[name]
         config = getattr(importlib.import_module(row.module), row.config)
         known |= {field.name.replace("_", "-") for field in dataclasses.fields(config)}
