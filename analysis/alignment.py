@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.laps import Lap, find_laps
+from analysis.laps import Lap
 from analysis.metrics import confidence, frame_times_s
+from analysis.trace_log import laps_of
 from car.frame_table import FrameTable
 from car.log_reader import CarLog
 
@@ -56,14 +57,14 @@ def align_by_time(first: CarLog, second: CarLog) -> Alignment:
 
 
 def align_by_lap(first: CarLog, second: CarLog, laps: tuple[Lap | None, Lap | None]) -> Alignment | None:
-    """Lay one lap of each run beside each other by time from the start of the lap; None without laps.
+    """Lay one lap of each run beside each other by time from its start; None without laps or frames.
 
     Args:
         first: a log.
         second: another one, or the same.
         laps: which lap of either.
     """
-    if laps[0] is None or laps[1] is None:
+    if laps[0] is None or laps[1] is None or not (len(first.frames) and len(second.frames)):
         return None
     axis: Values = np.linspace(0.0, max(laps[0].time_s, laps[1].time_s), POINTS, dtype=np.float64)
     frames = []
@@ -77,7 +78,7 @@ def align_by_lap(first: CarLog, second: CarLog, laps: tuple[Lap | None, Lap | No
 def align_by_place(
     first: CarLog, second: CarLog, laps: tuple[Lap | None, Lap | None] | None = None
 ) -> Alignment | None:
-    """Lay a lap of each run beside each other by place; None where either has no lap.
+    """Lay a lap of each run beside each other by place; None where either has no lap or no frame.
 
     Args:
         first: a log.
@@ -85,7 +86,7 @@ def align_by_place(
         laps: which lap of either; the best ones when not given.
     """
     laps = laps or (best_lap(first), best_lap(second))
-    if laps[0] is None or laps[1] is None:
+    if laps[0] is None or laps[1] is None or not (len(first.frames) and len(second.frames)):
         return None
     axis: Values = np.linspace(0.0, 100.0, POINTS, dtype=np.float64)
     frames, elapsed = [], []
@@ -96,11 +97,6 @@ def align_by_place(
         elapsed.append(np.interp(axis, [0.0, *places, 100.0], [0.0, *times, lap.time_s]))
     lost = Signal("Time lost", "s", elapsed[0] - elapsed[1], np.zeros(POINTS))
     return Alignment("%", axis, (frames[0], frames[1]), [lost, *_signals(first, second, frames)])
-
-
-def laps_of(log: CarLog) -> list[Lap]:
-    """Return the whole laps of a log in order."""
-    return find_laps(frame_times_s(log.frames), log.frames.progress)
 
 
 def best_lap(log: CarLog) -> Lap | None:

@@ -164,7 +164,10 @@ _WORDS = {
     "off_track": "",  # Its text says it.
     "end": "Log ends",
 }
-_SEVERITIES: dict[str, Severity] = {"stopped": "alarm", "off_track": "alarm"}
+_SEVERITIES: dict[str, Severity] = {
+    **dict.fromkeys(("stopped", "off_track"), "alarm"),
+    **dict.fromkeys(("crashed", "immobilized", "reversed"), "alarm"),  # How an episode of a simulator fails.
+}
 
 
 def words_of(kind: str, text: str) -> str:

@@ -73,7 +73,7 @@ def _logged(log: CarLog) -> list[TimelineEvent]:
     start_ns = int(log.frames.stamp_ns[0]) if len(log.frames) else 0
     return [
         TimelineEvent(
-            time_s=(event.stamp_ns - start_ns) / 1e9 if start_ns else 0.0,
+            time_s=(event.stamp_ns - start_ns) / 1e9 if len(log.frames) else 0.0,
             kind=event.kind,
             text=words_of(event.kind, event.text),
             severity=severity_of(event.kind),

@@ -90,7 +90,9 @@ class Corpus:
         self.csv = _trace()
         trials = [{"completion_percentage": 100, "elapsed_time_in_milliseconds": 12_000, "trial": 1}] * 3
         self.metrics = json.dumps({"metrics": trials, "version": "2.0"}).encode()
-        self.archives = [_zip({"a/a.mcap": self.mcap, "a/run.json": self.run}), _tar({"a/a.mcap": self.mcap})]
+        tables = {"b/0-iteration.csv": self.csv, "b/metrics.json": self.metrics}
+        whole = {"a/a.mcap": self.mcap, "a/run.json": self.run, **tables}
+        self.archives = [_zip(whole), _tar({"a/a.mcap": self.mcap})]
 
         self.bombs = [_bomb(100, zipped=True), _bomb(100, zipped=False)]
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.card_cache import card_json, read_card
+from analysis.card_cache import card_json
 from analysis.console.documents import plain, replay_document
 from analysis.console.intake import receive, take_in
 from analysis.course import course_of
@@ -30,12 +30,11 @@ from analysis.heatmap import heatmaps
 from analysis.heatmap_checks import shuffled_head
 from analysis.heatmap_grid import read_grid
 from analysis.lap_figures import lap_figures
-from analysis.log_index import open_log
 from analysis.replay import replay
-from analysis.run_files import read_run
+from analysis.run_files import list_runs, open_run, read_run, read_run_card
+from analysis.trace_log import laps_of
 from car.errors import Sim2RaceError
 from car.log_parts import open_parts
-from car.log_reader import list_logs
 from car.policy import Policy
 
 MAX_ADDRESSES = 8 * 2**30
@@ -78,6 +77,8 @@ def open_case(case: Case, store: Path) -> None:
         (folder / name).write_bytes(content)
     if case.kind in ("trace", "metrics"):
         read_run(folder / case.name)
+        list_runs(folder)
+        _open_as_run(folder / case.name)
     elif case.kind == "policy":
         open_policy(folder / case.name)
     else:
@@ -85,18 +86,24 @@ def open_case(case: Case, store: Path) -> None:
 
 
 def open_as_log(folder: Path) -> None:
-    """Open a log, gather all that its page shows, score it and look at some of its pictures; then again."""
-    list_logs(folder.parent)
+    """Open a log as the console does; then again."""
+    list_runs(folder.parent)
     for _ in range(2):  # The second time by the index that the first one left.
-        log = open_log(folder)
-        json.dumps(replay_document(replay(log)))
-        json.dumps(plain(asdict(lap_figures(log.frames, course_of(log.run)))), allow_nan=False)
-        json.dumps(card_json(read_card(folder)))
-        for index in sorted({0, len(log.frames) // 2, len(log.frames) - 1}) if len(log.frames) else ():
-            with contextlib.suppress(Sim2RaceError):
-                log.image(index)
+        _open_as_run(folder)
     for part in open_parts(folder):
         part.file.counts()
+
+
+def _open_as_run(path: Path) -> None:
+    """Open a run, gather all that its page shows, score it and look at some of its pictures."""
+    log = open_run(path)
+    json.dumps(replay_document(replay(log)))
+    laps = lap_figures(log.frames, course_of(log.run), laps_of(log))
+    json.dumps(plain(asdict(laps)), allow_nan=False)
+    json.dumps(card_json(read_run_card(path)))
+    for index in sorted({0, len(log.frames) // 2, len(log.frames) - 1}) if len(log.frames) else ():
+        with contextlib.suppress(Sim2RaceError):
+            log.image(index)
 
 
 def open_policy(path: Path) -> None:

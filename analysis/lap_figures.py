@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.course import Course, Section, lay
-from analysis.laps import find_laps
+from analysis.laps import Lap, find_laps
 from analysis.measures_corner import CornerPass, corner_passes
 from analysis.measures_pace import best_means_s, best_possible_s, lap_traces
 from analysis.metrics import driven_speed, frame_times_s
@@ -83,15 +83,16 @@ class LapFigures:
     """Why there are no corners; empty where there are."""
 
 
-def lap_figures(frames: FrameTable, course: Course | None) -> LapFigures:
+def lap_figures(frames: FrameTable, course: Course | None, laps: list[Lap] | None = None) -> LapFigures:
     """Measure the laps, sectors and corners of a drive.
 
     Args:
         frames: the drive.
         course: its track, where it is known.
+        laps: its whole laps; found by the progress when not given.
     """
     seconds = frame_times_s(frames)
-    laps = find_laps(seconds, frames.progress)
+    laps = find_laps(seconds, frames.progress) if laps is None or not len(frames) else laps
     traces = lap_traces(seconds, frames.progress, laps)
     corners, missing = _corners(frames, course)
     return LapFigures(

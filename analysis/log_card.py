@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.metrics import Scorecard
-from analysis.replay import iso_utc
+from analysis.replay import started_at
 from car.log_reader import CarLog
 
 
@@ -20,11 +20,13 @@ class LogCard:
     direction: str
     """Direction of driving."""
     started_at: str
-    """Capture of the first frame, ISO 8601, UTC."""
+    """See `analysis.replay.started_at`."""
     duration_s: float
     """From the first frame to the last."""
     frames: int
     """Number of frames."""
+    has_pictures: bool
+    """Whether there is any frame to look at."""
     fps: float | None
     """Frames per second."""
     dropped: int
@@ -50,12 +52,13 @@ def log_card(log: CarLog, card: Scorecard) -> LogCard:
         model=model_name(log),
         track=str(log.run.get("track") or ""),
         direction=str(log.run.get("direction") or ""),
-        started_at=iso_utc(int(log.frames.stamp_ns[0])) if card.frames else "",
+        started_at=started_at(log),
         duration_s=card.duration_s,
         frames=card.frames,
+        has_pictures=log.has_pictures,
         fps=card.fps,
         dropped=card.dropped,
-        laps=len(card.laps) if has_progress else None,
+        laps=len(card.laps) if has_progress or card.laps else None,
         best_lap_s=card.best_lap_s,
         latency_p50_ms=card.latency.p50_ms if card.latency else None,
         latency_p99_ms=card.latency.p99_ms if card.latency else None,

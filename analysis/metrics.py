@@ -73,11 +73,16 @@ class Scorecard:
     """Mean gap between the best two probabilities, 0 to 1."""
 
 
-def scorecard(frames: FrameTable) -> Scorecard:
-    """Compute every measure that the log's frames allow."""
+def scorecard(frames: FrameTable, laps: list[Lap] | None = None) -> Scorecard:
+    """Compute every measure that the log's frames allow.
+
+    Args:
+        frames: the drive.
+        laps: its whole laps; found by the progress when not given.
+    """
     seconds = frame_times_s(frames)
     duration_s = float(seconds[-1]) if len(seconds) else 0.0
-    laps = find_laps(seconds, frames.progress)
+    laps = find_laps(seconds, frames.progress) if laps is None else laps
     lap_times = [lap.time_s for lap in laps]
     dropped, dropped_source = dropped_frames(frames)
     distance_m, distance_source = distance(frames)
@@ -210,6 +215,8 @@ def count_reversals(values: NDArray[np.float64], gap: float) -> int:
 
 def entropy_nats(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return (F,) entropy of (F, A) action probabilities, -sum p ln p, in nats; NaN for unknown rows."""
+    if probabilities.shape[1] == 0:
+        return np.full(len(probabilities), np.nan)
     p = probabilities.astype(np.float64)
     entropy: NDArray[np.float64] = -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=1)
     return entropy

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from analysis.events import TimelineEvent, timeline_events
 from analysis.metrics import Scorecard, confidence, entropy_nats, frame_times_s, latencies_ms, scorecard
+from analysis.trace_log import laps_of
 from analysis.track_outline import TrackOutline, track_outline
 from car.action_space import ActionSpace, DiscreteActionSpace
 from car.log_reader import CarLog
+
+_EARLIEST_NS = 1_000_000_000 * 10**9  # September 2001: no DeepRacer is older.
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Replay:
     name: str
     """The log's name, as it was written: text from outside."""
     started_at: str
-    """Capture of the first frame, ISO 8601, UTC; empty for a log without frames."""
+    """See `started_at`."""
     run: dict[str, Any]
     """What the log says of itself: model, track, versions. Text from outside."""
     damage: str | None
@@ -53,18 +56,19 @@ class Replay:
     """In order of time."""
     scorecard: Scorecard
     """Measures and laps."""
+    has_pictures: bool
+    """Whether there is any frame to look at."""
     track: TrackOutline | None
     """Borders of the track, where the log names one that is known here."""
 
 
 def replay(log: CarLog) -> Replay:
     """Gather what there is to see in a log."""
-    card = scorecard(log.frames)
+    card = scorecard(log.frames, laps_of(log))
     states, codes = _states(log)
-    stamps = log.frames.stamp_ns
     return Replay(
         name=log.name,
-        started_at=iso_utc(int(stamps[0])) if len(stamps) else "",
+        started_at=started_at(log),
         run=log.run,
         damage=log.damage,
         actions=steering_order(log.action_space),
@@ -73,8 +77,18 @@ def replay(log: CarLog) -> Replay:
         columns={**_columns(log), "state": codes},
         events=timeline_events(log, card.laps),
         scorecard=card,
+        has_pictures=log.has_pictures,
         track=track_outline(log.run),
     )
+
+
+def started_at(log: CarLog) -> str:
+    """Return when the first frame was captured, ISO 8601, UTC.
+
+    Empty for a log without frames, and where the clock was a simulator's or was never set.
+    """
+    stamps = log.frames.stamp_ns
+    return iso_utc(int(stamps[0])) if len(stamps) and stamps[0] >= _EARLIEST_NS else ""
 
 
 def iso_utc(stamp_ns: int) -> str:

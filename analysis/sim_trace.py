@@ -1,7 +1,8 @@
 """Reading SIM_TRACE CSV, the reference simulator's record of every step, into the same table as a car log.
 
 Angles there are in degrees and `throttle` is the commanded speed in m/s. Episodes follow each other on one
-clock; each is a drive of its own.
+clock; each is a drive of its own. A trace is read line by line, a row a line, up to the first one that is
+damaged, as a car log is.
 """
 
 from __future__ import annotations
@@ -9,16 +10,22 @@ from __future__ import annotations
 import csv
 import math
 import re
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from car.errors import BadFileError
 from car.frame_table import FrameTable
 
-MAX_TRACE_BYTES = 512 * 2**20
-"""More than any training writes into one file."""
+MAX_TRACE_BYTES = 32 * 2**20
+"""More than any training writes into one file, and few enough to hold in memory."""
+
+MAX_EPISODES = 1000
+"""Of one file; a training writes some tens."""
+_MAX_HEADER_BYTES = 4096
 
 MAX_TIME_S = 1e11
 """No clock of a simulator shows more; it may be that of the wall."""
@@ -27,78 +34,196 @@ MAX_VALUE = 1e6
 MAX_EPISODE_S = 86_400.0
 _MAX_STATE = 32
 _NEEDED = ("episode", "X", "Y", "yaw", "steer", "throttle", "action", "progress", "tstamp", "episode_status")
+_NUMBERS = ("tstamp", "X", "Y", "yaw", "steer", "throttle", "progress")
+_WALL_CLOCK = "wall_clock"
 
 
-def read_sim_trace(path: Path) -> dict[int, FrameTable]:
+@dataclass(frozen=True)
+class SimTrace:
+    """A trace, up to its damage."""
+
+    episodes: dict[int, FrameTable]
+    """Episode number to its frames, in the order of the file."""
+    damage: str | None
+    """Why it ends early, with the file and the line; None if it is whole."""
+    started_s: float
+    """Seconds since 1970 at its first row; 0 where the simulator does not write that down."""
+
+
+@dataclass
+class _Episode:
+    """The rows of an episode so far: eight numbers each, in the order of `_numbers`."""
+
+    values: array[float] = field(default_factory=lambda: array("d"))
+    states: list[str] = field(default_factory=list)
+
+
+def read_sim_trace(path: Path) -> SimTrace:
     """Read a trace.
 
     Args:
         path: an `N-iteration.csv`.
 
-    Returns:
-        Episode number to its frames, in the order of the file. A last line that was cut off is left out.
-
     Raises:
-        BadFileError: the file cannot be read, or is no trace; the message says which line is wrong.
+        BadFileError: the file cannot be read, is no trace, or is damaged in its first two rows; the message
+            says which line is wrong.
     """
     try:
         if path.stat().st_size > MAX_TRACE_BYTES:
             raise BadFileError(f"The trace {path} is larger than {MAX_TRACE_BYTES >> 20} MiB.")
-        text = path.read_text(encoding="utf-8", errors="replace")
+        with path.open(encoding="utf-8", errors="replace") as file:
+            lines = _Lines(path, file.readline())
+            for number, line in enumerate(file, start=2):
+                if not lines.take(number, line):
+                    break
     except OSError as error:
         raise BadFileError(f"The trace {path} cannot be read: {error.strerror or error}.") from error
-    lines = text.splitlines()
-    rows = csv.DictReader(lines)
-    missing = [name for name in _NEEDED if name not in (rows.fieldnames or [])]
-    if missing:
-        raise BadFileError(f"{path} is no SIM_TRACE: it has no column {missing[0]!r}.")
-    episodes: dict[int, list[tuple[float, ...]]] = {}
-    states: dict[int, list[str]] = {}
-    for row in rows:
+    if lines.problem and lines.rows < 2:
+        raise BadFileError(f"{path}, {lines.problem}.")
+    damage = f"{path.name}, {lines.problem}" if lines.problem else None
+    tables = {number: _table(episode) for number, episode in lines.episodes.items()}
+    return SimTrace(tables, damage, lines.started_s)
+
+
+def is_sim_trace(path: Path) -> bool:
+    """Say whether a file looks like a trace, by its first line: there are other tables in a folder."""
+    try:
+        with path.open("rb") as file:
+            names = _header(file.readline(_MAX_HEADER_BYTES).decode(errors="replace"))
+    except OSError:
+        return False
+    return not _missing(names)
+
+
+class _Lines:
+    """Takes the lines of a trace in one after the other.
+
+    Args:
+        path: the file, for the message.
+        header: the line with the names of its columns.
+
+    Raises:
+        BadFileError: a column is missing.
+    """
+
+    def __init__(self, path: Path, header: str) -> None:
+        names = _header(header)
+        missing = _missing(names)
+        if missing:
+            raise BadFileError(f"{path} is no SIM_TRACE: it has no column {missing[0]!r}.")
+        self._columns = {name: names.index(name) for name in (*_NEEDED, _WALL_CLOCK) if name in names}
+        self._last: tuple[int, float, float] | None = None
+        self.episodes: dict[int, _Episode] = {}
+        self.rows = 0
+        self.started_s = 0.0
+        self.problem = ""
+        """What is wrong with the line at which reading ended."""
+
+    def take(self, number: int, line: str) -> bool:
+        """Take line `number` in; False where it is damaged."""
+        if not line.strip():
+            return True
         try:
-            episode, numbers = int(float(row["episode"])), _numbers(row)
-        except (TypeError, ValueError, OverflowError) as error:
-            if rows.line_num == len(lines) and not text.endswith("\n"):
-                break
-            raise BadFileError(f"{path}, line {rows.line_num}: {str(error)[:100]}.") from error
-        episodes.setdefault(episode, []).append(numbers)
-        states.setdefault(episode, []).append((row["episode_status"] or "")[:_MAX_STATE])
-    for episode, values in episodes.items():
-        times = [numbers[0] for numbers in values]
-        if max(times) - min(times) > MAX_EPISODE_S:
-            raise BadFileError(f"{path}: episode {episode} lasts more than a day.")
-    return {episode: _table(np.array(values), states[episode]) for episode, values in episodes.items()}
+            cells = _cells(line)
+            row = {name: cells[at] for name, at in self._columns.items() if at < len(cells)}
+            episode, values = _episode(row), _numbers(row)
+            self._check_time(episode, values[0])
+        except ValueError as error:
+            cut_off = not line.endswith("\n")
+            self.problem = f"line {number}: {'it is cut off' if cut_off else str(error)[:100]}"
+            return False
+        if not self.rows:
+            self.started_s = _wall_clock(row)
+        held = self.episodes.setdefault(episode, _Episode())
+        held.values.extend(values)
+        held.states.append(row["episode_status"][:_MAX_STATE])
+        self.rows += 1
+        return True
+
+    def _check_time(self, episode: int, time_s: float) -> None:
+        """Refuse a row that belongs before the last one, or a day after its episode began."""
+        last, began_s = self._last, time_s
+        if last is not None and time_s < last[1]:
+            raise ValueError("its time is before that of the row above")
+        if last is not None and episode == last[0]:
+            began_s = last[2]
+        elif episode in self.episodes:
+            raise ValueError(f"episode {episode} had ended")
+        elif len(self.episodes) == MAX_EPISODES:
+            raise ValueError(f"a trace holds up to {MAX_EPISODES} episodes")
+        if time_s - began_s > MAX_EPISODE_S:
+            raise ValueError(f"episode {episode} lasts more than a day")
+        self._last = episode, time_s, began_s
 
 
-def _numbers(row: dict[str, str]) -> tuple[float, ...]:
-    """Return time, x, y, yaw, steering, speed, action, progress; angles in radians."""
-    action = row["action"] if re.fullmatch(r"-?\d+(\.0+)?", row["action"] or "") else "-1"
-    values = (
-        float(row["tstamp"]),
-        float(row["X"]),
-        float(row["Y"]),
-        math.radians(float(row["yaw"])),
-        math.radians(float(row["steer"])),
-        float(row["throttle"]),
-        float(action),
-        float(row["progress"]),
-    )
-    if not all(math.isfinite(value) for value in values):
-        raise ValueError("a value is not a finite number")
-    if abs(values[0]) > MAX_TIME_S or max(abs(value) for value in values[1:]) > MAX_VALUE:
+def _header(line: str) -> list[str]:
+    try:
+        return _cells(line.rstrip("\r\n"))
+    except ValueError:
+        return []
+
+
+def _missing(names: list[str]) -> list[str]:
+    return [name for name in _NEEDED if name not in names]
+
+
+def _cells(line: str) -> list[str]:
+    """Split a line at its commas; ValueError where that cannot be done."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+
+
+def _episode(row: dict[str, str]) -> int:
+    number = _number(row, "episode")
+    if abs(number) > MAX_TIME_S:
+        raise ValueError("'episode' is beyond any that a simulator writes")
+    return int(number)
+
+
+def _numbers(row: dict[str, str]) -> Sequence[float]:
+    """Return time, x, y, yaw, steering, speed, progress, action; angles in radians."""
+    time_s, x_m, y_m, yaw_deg, steer_deg, speed_mps, progress = (_number(row, name) for name in _NUMBERS)
+    if "action" not in row or "episode_status" not in row:
+        raise ValueError("its last columns are missing")
+    action = float(row["action"]) if re.fullmatch(r"-?\d+(\.0+)?", row["action"]) else -1.0
+    values = (x_m, y_m, yaw_deg, steer_deg, speed_mps, progress, action)
+    if abs(time_s) > MAX_TIME_S or max(abs(value) for value in values) > MAX_VALUE:
         raise ValueError("a value is beyond any that a simulator writes")
-    return values
+    return time_s, x_m, y_m, math.radians(yaw_deg), math.radians(steer_deg), speed_mps, progress, action
 
 
-def _table(values: NDArray[np.float64], states: list[str]) -> FrameTable:
-    time_s, x_m, y_m, yaw_rad, steering_rad, speed_mps, action, progress = values.T
+def _number(row: dict[str, str], name: str) -> float:
+    try:
+        value = float(row[name])
+    except KeyError:
+        raise ValueError(f"column {name!r} is missing") from None
+    except ValueError:
+        raise ValueError(f"column {name!r} holds {row[name][:20]!r}, which is no number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"column {name!r} is not a finite number")
+    return value
+
+
+def _wall_clock(row: dict[str, str]) -> float:
+    try:
+        seconds = _number(row, _WALL_CLOCK)
+    except ValueError:
+        return 0.0
+    return seconds if 0.0 < seconds < MAX_TIME_S / 20 else 0.0
+
+
+def _table(episode: _Episode) -> FrameTable:
+    values = np.frombuffer(episode.values, np.float64).reshape(-1, 8)
+    time_s, x_m, y_m, yaw_rad, steering_rad, speed_mps, progress, action = values.T
     count = len(values)
     zeros, unknown = np.zeros(count, np.int64), np.full(count, np.nan)
     driven = np.hypot(np.gradient(x_m), np.gradient(y_m)) if count > 1 else unknown
     elapsed = np.gradient(time_s) if count > 1 else unknown
     return FrameTable(
         stamp_ns=np.round(time_s * 1e9).astype(np.int64),
-        frame_number=np.full(count, -1, np.int64),
+        frame_number=np.arange(count),  # The simulator writes every step.
         probabilities=np.zeros((count, 0), np.float32),
         action=action.astype(np.int64),
         steering_rad=steering_rad,
@@ -107,7 +232,7 @@ def _table(values: NDArray[np.float64], states: list[str]) -> FrameTable:
         motor_pwm_ns=zeros,
         inferred_ns=zeros,
         written_ns=zeros,
-        state=np.array(states, dtype=np.str_),
+        state=np.array(episode.states, dtype=np.str_),
         x_m=x_m,
         y_m=y_m,
         yaw_rad=yaw_rad,

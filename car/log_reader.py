@@ -27,7 +27,7 @@ from car.log_parts import LogFile, Part, is_log, open_parts
 from car.mcap_file import Entry, Handle, TopicType
 from car.messages import deserialize, typestore
 from car.preprocess import frame_from_jpeg
-from car.raw_log import NEEDED, PICTURE_TOPICS, FieldDefinitions, RawLog
+from car.raw_log import NEEDED, PICTURE_COLUMNS, PICTURE_TOPICS, FieldDefinitions, RawLog
 from car.topics import RL_RESULTS, RUN_INFO, TOPICS
 
 MAX_RUN_INFO_BYTES = 2**20
@@ -77,6 +77,11 @@ class CarLog:
         """What could not be read; None if everything was."""
         self._parts: dict[int, Part] = dict(enumerate(parts))
         self._places = raw.frames().places[self.frames.picture]
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether any frame was logged with its picture."""
+        return bool((self._places[:, PICTURE_COLUMNS.index("jpeg_size")] > 0).any())
 
     def jpeg(self, index: int) -> bytes:
         """Return the picture of frame `index` as it was logged, read from the file now.

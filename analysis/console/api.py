@@ -42,6 +42,7 @@ from analysis.heatmap import METHODS
 from analysis.lap_figures import lap_figures
 from analysis.log_card import log_card
 from analysis.ranking import parse_weights, rank
+from analysis.trace_log import laps_of
 from car.errors import Sim2RaceError
 
 api = Blueprint("api", __name__, url_prefix="/api")
@@ -127,7 +128,11 @@ def laps(identifier: str) -> Response:
     """Send a log lap by lap and corner by corner."""
     opened = asked_log(identifier)
     log = opened.log
-    return kept(lambda: jsonify(plain(asdict(lap_figures(log.frames, course_of(log.run))))), opened, "laps")
+    return kept(
+        lambda: jsonify(plain(asdict(lap_figures(log.frames, course_of(log.run), laps_of(log))))),
+        opened,
+        "laps",
+    )
 
 
 @api.get("/log/<identifier>/heatmap/<int:index>.png")

@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 
-from analysis.alignment import Alignment, align_by_lap, align_by_place, align_by_time, best_lap, laps_of
+from analysis.alignment import Alignment, align_by_lap, align_by_place, align_by_time, best_lap
 from analysis.compare import judgement
 from analysis.console.asked import library, shelf
 from analysis.console.decisions import agreement, decisions, logged, signals
@@ -25,6 +25,7 @@ from analysis.laps import Lap
 from analysis.ranking import difference_interval, parse_weights, rank
 from analysis.report_page import shown
 from analysis.run_card import BY_KEY, RunCard
+from analysis.trace_log import laps_of
 from car.log_reader import CarLog
 from car.policy import Policy
 
@@ -70,9 +71,13 @@ def document(first: str, second: str) -> Response:
                 "name": one.entry.name,
                 "version": one.version,
                 "frames": len(one),
+                "has_pictures": one.log.has_pictures,
                 "policy": {"id": each.id, "version": each.version} if each else None,
                 "explained": each is not None or one.log.policy_path is not None,
-                "laps": [{"number": lap.number, "time_s": lap.time_s} for lap in laps_of(one.log)],
+                "laps": [
+                    {"number": lap.number, "time_s": lap.time_s}
+                    for lap in (laps_of(one.log) if len(one) else [])
+                ],
                 "lap": lap.number if lap else None,
             }
             for one, each, lap in zip(opened, chosen, laps, strict=True)

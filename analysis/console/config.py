@@ -14,7 +14,7 @@ class ConsoleConfig:
     """Replay car logs in a browser: what the car saw, did and looked at."""
 
     logs: Path = Path("logs")
-    """Folder of car logs, or one log."""
+    """Folder of car logs, SIM_TRACE and metrics files of a simulator, or one of them."""
     host: str = "127.0.0.1"
     """Address to listen on. Any other than this machine's own needs the token that is printed at start."""
     port: int = 8432

@@ -25,6 +25,7 @@ def replay_document(replay: Replay) -> dict[str, Any]:
         "name": replay.name,
         "started_at": replay.started_at,
         "damage": replay.damage,
+        "has_pictures": replay.has_pictures,
         "run": plain(replay.run),
         "actions": [asdict(action) for action in replay.actions],
         "limits": plain(replay.limits),

@@ -60,8 +60,11 @@ class LogHeatmaps:
         """Return the policy.
 
         Raises:
-            Sim2RaceError: there is no policy beside the log, or it is refused; the message says why.
+            Sim2RaceError: there are no pictures, there is no policy beside the log, or it is refused; the
+                message says why.
         """
+        if not self._log.has_pictures:
+            raise Sim2RaceError("There are no pictures in this run.")
         with self._preparing:
             if self._policy is None:
                 if self._policy_path is None:

@@ -1,7 +1,7 @@
-"""Taking in logs from outside: a .mcap or .db3 file, or a .zip or .tar(.gz) of such folders.
+"""Taking in runs from outside: a .mcap or .db3 file, a SIM_TRACE .csv or metrics .json, an archive of them.
 
 What comes in is hostile until shown otherwise. It is bounded as it comes and again as it unpacks; only the
-files that make a log are unpacked, under names of our making, into a folder aside; each log is opened there
+files that make a run are unpacked, under names of our making, into a folder aside; each run is opened there
 as any other; and only then moved among the others.
 """
 
@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from analysis.run_files import TABLES, is_table, open_run
+from analysis.sim_trace import MAX_TRACE_BYTES
 from car.archives import MAX_POLICY_BYTES, check_member
 from car.errors import BadFileError, Sim2RaceError
 from car.log_parts import PACKED, SUFFIXES, is_log_file
@@ -38,6 +40,7 @@ INCOMING = ".incoming"
 _PIECE = 2**20
 _SMALL = {"run.json": 2**20, "model_metadata.json": 2**20, "policy.onnx": MAX_POLICY_BYTES}
 """What may lie beside a log, and how large it may be."""
+_EXPECTED = "a .mcap or .db3 file, a SIM_TRACE .csv or metrics .json"
 _SPARE_BYTES = 200 * 2**20
 """What an upload must leave of the disk."""
 
@@ -109,9 +112,10 @@ def take_in(aside: Path, name: str, folder: Path) -> list[str]:
         unpacked.mkdir()
         _unpack(aside / "upload", name, unpacked)
         found = sorted(unpacked.iterdir())
+        if not found:
+            raise Sim2RaceError(f"There is no run in the archive; expected {_EXPECTED}.")
         for log in found:
-            if not len(read_log(log).frames):
-                raise Sim2RaceError(f"There is no frame in {log.name}.")
+            _check(log)
         return [_move(log, folder) for log in found]
     except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise Sim2RaceError(f"The archive is damaged: {error}.") from error
@@ -121,6 +125,22 @@ def take_in(aside: Path, name: str, folder: Path) -> list[str]:
         raise Sim2RaceError(f"The upload cannot be kept: {error.strerror or error}.") from error
     finally:
         forget(aside)
+
+
+def _check(run: Path) -> None:
+    """Open what was unpacked.
+
+    Raises:
+        Sim2RaceError: it cannot be read, or there is nothing in it.
+    """
+    try:
+        held = read_log(run) if run.is_dir() else open_run(run)
+    except BadFileError as error:
+        raise BadFileError(str(error).replace(str(run), run.name)) from error
+    if run.is_file() and not is_table(run):
+        raise Sim2RaceError(f"{run.name} does not begin as a SIM_TRACE or metrics file does.")
+    if not len(held.frames) and run.suffix != ".json":
+        raise Sim2RaceError(f"There is no frame in {run.name}.")
 
 
 def plain_name(name: str) -> str:
@@ -143,8 +163,10 @@ def _unpack(upload: Path, name: str, target: Path) -> None:
         folder = target / plain_name(name[: -len(suffix)])
         folder.mkdir()
         os.replace(upload, folder / f"part-000{suffix}")
+    elif Path(name).suffix in TABLES:
+        os.replace(upload, target / _table_name(name))
     else:
-        raise Sim2RaceError("This is no log; expected a .mcap or .db3 file, or a .zip or .tar.gz of logs.")
+        raise Sim2RaceError(f"This is no run; expected {_EXPECTED}, or a .zip or .tar.gz of them.")
 
 
 def _unpack_zip(upload: Path, name: str, target: Path) -> None:
@@ -191,15 +213,16 @@ def _gunzipped(upload: Path) -> Path:
 def _places(files: list[str], name: str, target: Path) -> Iterator[tuple[str, Path]]:
     """Say where which files go: one folder for each folder that holds parts of a log."""
     groups: dict[str, _Group] = defaultdict(_Group)
+    tables = []
     for file in sorted(files):
         path = PurePosixPath(file)
         if is_log_file(Path(path.name)):
             groups[str(path.parent)].parts.append(file)
         elif path.name in _SMALL:
             groups[str(path.parent)].beside.append(file)
+        elif path.suffix in TABLES:
+            tables.append(file)
     logs = {folder: group for folder, group in groups.items() if group.parts}
-    if not logs:
-        raise Sim2RaceError("There is no .mcap or .db3 file in the archive.")
     if len(logs) > MAX_LOGS or any(len(group.parts) > MAX_PARTS for group in logs.values()):
         raise Sim2RaceError(f"An archive holds up to {MAX_LOGS} logs of up to {MAX_PARTS} files.")
     for folder, group in logs.items():
@@ -209,12 +232,35 @@ def _places(files: list[str], name: str, target: Path) -> Iterator[tuple[str, Pa
             yield part, place / f"part-{number:03d}{_suffix(part)}"
         for file in group.beside:
             yield file, place / PurePosixPath(file).name
+    yield from _table_places(tables, target)
+
+
+def _table_places(files: list[str], target: Path) -> Iterator[tuple[str, Path]]:
+    """Say where tables go, and take those away again that are something else than runs."""
+    runs = 0
+    for file in files:
+        place = _free(target, _table_name(file))
+        yield file, place
+        if is_table(place):
+            runs += 1
+        else:
+            place.unlink()
+        if runs > MAX_LOGS:
+            raise Sim2RaceError(f"An archive holds up to {MAX_LOGS} traces and metrics files.")
+
+
+def _table_name(name: str) -> str:
+    """Return a plain name for a table; those that are all called the same are called by their folder too."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    alike = re.fullmatch(r"\d+-iteration|metrics", path.stem) and path.parent.name
+    return f"{plain_name(f'{path.parent.name}-{path.stem}' if alike else path.stem)}{path.suffix}"
 
 
 def _write(content: IO[bytes], place: Path, allowance: _Allowance) -> None:
     """Write one member, counting what really comes out of the decompression."""
     with place.open("xb") as file:
-        _copy(content, file, allowance, _SMALL.get(place.name, MAX_UNPACKED_BYTES), place.name)
+        most = MAX_TRACE_BYTES if place.suffix in TABLES else MAX_UNPACKED_BYTES
+        _copy(content, file, allowance, _SMALL.get(place.name, most), place.name)
 
 
 def _copy(content: IO[bytes], file: IO[bytes], allowance: _Allowance, limit: int, what: str) -> None:
@@ -241,9 +287,10 @@ def _stem(name: str) -> str:
 
 def _free(folder: Path, name: str) -> Path:
     """Return a path of that name that is not taken."""
+    suffix = PurePosixPath(name).suffix if name.endswith(TABLES) else ""
     place, number = folder / name, 2
     while place.exists():
-        place, number = folder / f"{name}-{number}", number + 1
+        place, number = folder / f"{name.removesuffix(suffix)}-{number}{suffix}", number + 1
     return place
 
 
@@ -251,6 +298,10 @@ def _move(log: Path, folder: Path) -> str:
     for _ in range(MAX_LOGS):
         place = _free(folder, log.name)
         try:
+            if log.is_file():
+                place.open(
+                    "xb"
+                ).close()  # A file would be moved over one that somebody else has just put there.
             os.rename(log, place)
         except FileExistsError:
             continue  # Somebody was quicker.

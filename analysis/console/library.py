@@ -15,16 +15,16 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.card_cache import read_card
 from analysis.console.documents import replay_document
 from analysis.console.heatmaps import LogHeatmaps
 from analysis.heatmap import METHODS, PAUSED_ONLY
-from analysis.log_index import fingerprint, open_log
+from analysis.log_index import fingerprint
 from analysis.metrics import Scorecard
 from analysis.replay import Replay, replay
 from analysis.run_card import RunCard
+from analysis.run_files import list_runs, open_run, read_run_card
 from car.errors import BadFileError, Sim2RaceError
-from car.log_reader import CarLog, LogSummary, list_logs
+from car.log_reader import CarLog, LogSummary
 
 _OPEN_LOGS = 3
 _OTHER_POLICIES = 3
@@ -69,7 +69,7 @@ class OpenLog:
     def __init__(self, entry: LogEntry, version: str) -> None:
         self.entry = entry
         self.version = version
-        self.log: CarLog = open_log(entry.summary.path)
+        self.log: CarLog = open_run(entry.summary.path)
         self.heatmaps = LogHeatmaps(self.log)
         self._others: OrderedDict[tuple[Path, str], LogHeatmaps] = OrderedDict()
         self._replay: Replay | None = None
@@ -211,8 +211,8 @@ class LogLibrary:
     def _summaries(self) -> list[LogSummary]:
         """List the folder; a folder that is itself a log, as its writer leaves it, is a list of one."""
         if self.is_folder_of_logs:
-            return list_logs(self.folder)
-        return [log for log in list_logs(self.folder.parent) if log.path == self.folder]
+            return list_runs(self.folder)
+        return [log for log in list_runs(self.folder.parent) if log.path == self.folder]
 
     def _identifier(self, path: Path) -> str:
         """Return the log's name where that is plain; else a plain form of it with a hash of where it lies."""
@@ -225,6 +225,6 @@ class LogLibrary:
 
 def _card_or_reason(path: Path) -> RunCard | BadFileError:
     try:
-        return read_card(path)
+        return read_run_card(path)
     except BadFileError as error:
         return error

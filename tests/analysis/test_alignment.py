@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.alignment import POINTS, align_by_lap, align_by_place, align_by_time, laps_of
+from analysis.alignment import POINTS, align_by_lap, align_by_place, align_by_time
 from analysis.bench_log import write_bench_log
+from analysis.trace_log import laps_of
 from car.log_reader import CarLog, read_log
 from tests.car.logs import write_synthetic_log
 

@@ -214,7 +214,7 @@ def test_a_trace_is_read_in_degrees_by_episode(tmp_path: Path) -> None:
         + '1,1,0.0,0.0,0,10,2.0,"[10.0 2.0]",0,False,0.5,6.0,prepare\n1,2,0.1,0'
     )
 
-    first, second = read_sim_trace(path).values()
+    first, second = read_sim_trace(path).episodes.values()
 
     assert (first.yaw_rad[0], first.steering_rad[0]) == pytest.approx((math.pi / 2, math.radians(-30)))
     assert (first.action[0], second.action[0], len(second)) == (2, -1, 1)
@@ -233,7 +233,7 @@ def test_a_published_evaluation_gives_its_published_figures() -> None:
     track = load_track(REFERENCE / "tracks" / "reinvent_base.npy")
     # Published over the middle 2.0 m of the one long straight; our spline finds it 3.73 m long.
     course = make_course(track, CourseParameters(trim_m=0.865))
-    episodes = read_sim_trace(TRACE).values()
+    episodes = read_sim_trace(TRACE).episodes.values()
     frames = FrameTable(
         **{f.name: np.concatenate([getattr(e, f.name) for e in episodes]) for f in fields(FrameTable)}
     )

@@ -89,6 +89,6 @@ export class ActionBars {
   #emptyText() {
     return this.recording.actionCount > 0
       ? "This log does not say what the policy's outputs mean."
-      : "This log does not hold the policy's actions.";
+      : "This log does not hold the policy's probabilities.";
   }
 }

@@ -227,7 +227,7 @@ async function main() {
       fetch("/api/policies").then((response) => response.json()),
     ]);
     byId("bench").setAttribute("aria-busy", "false");
-    if (recording.count === 0) throw new Error("This log holds no frames.");
+    if (!recording.has_pictures) throw new Error("This run holds no pictures.");
     new Bench(recording, shelf.policies);
   } catch (error) {
     byId("notice").textContent = error.message;

@@ -49,6 +49,7 @@ class Page {
     }
     this.answer = answer;
     this.sides.forEach((side, i) => side.take(answer.runs[i], shelf.policies));
+    document.body.classList.toggle("no-pictures", !answer.runs.some((run) => run.has_pictures));
     byId("verdict").textContent = answer.verdict;
     byId("notes").replaceChildren(...answer.parameters.map((text) => element("li", { text })));
     byId("measures").replaceChildren(...answer.rows.map((row) => this.#row(row)));

@@ -25,6 +25,9 @@ export class Side {
     options(`lap-${this.letter}`, run.laps.map(({ number, time_s }) => [number, `lap ${number}, ${time_s.toFixed(2)} s`]));
     byId(`lap-${this.letter}`).value = String(run.lap ?? "");
     byId(`lap-field-${this.letter}`).hidden = run.laps.length < 2;
+    byId(`policy-field-${this.letter}`).hidden = !run.has_pictures;
+    this.frame.canvas.parentElement.classList.toggle("empty", !run.has_pictures);
+    if (!run.has_pictures) this.#note("No picture: this run holds none.");
   }
 
   /** What was chosen, as parts of a query. */
@@ -36,10 +39,10 @@ export class Side {
 
   show(frame, heat) {
     const { id, version, frames, policy, explained } = this.run;
-    byId(`where-${this.letter}`).textContent = frame < 0 ? "has ended" : `frame ${frame + 1} of ${frames}`;
-    this.frame.canvas.parentElement.classList.toggle("ended", frame < 0);
+    byId(`where-${this.letter}`).textContent = frames === 0 ? "no frames" : frame < 0 ? "has ended" : `frame ${frame + 1} of ${frames}`;
+    this.frame.canvas.parentElement.classList.toggle("ended", frame < 0 && frames > 0);
     this.frame.canvas.parentElement.classList.toggle("heated", heat !== "off");
-    if (frame < 0) return;
+    if (frame < 0 || !this.run.has_pictures) return;
     const base = `/api/log/${encodeURIComponent(id)}`;
     this.frame.show(`${base}/frame/${frame}.jpg?v=${version}`);
     const query = new URLSearchParams({ method: heat, v: version });
@@ -50,8 +53,12 @@ export class Side {
   }
 
   #say(text) {
+    this.#note(text ? `No heat map: ${text}` : "");
+  }
+
+  #note(text) {
     const note = byId(`note-${this.letter}`);
-    note.textContent = text ? `No heat map: ${text}` : "";
+    note.textContent = text;
     note.hidden = text === "";
   }
 }

@@ -23,6 +23,7 @@ import { Timeline } from "./timeline.js";
 import { TrackMap } from "./track_map.js";
 
 const WINDOWS_S = [0, 60, 20, 10, 5];
+const LAPS_NAMED = 12;
 
 class Page {
   constructor(recording) {
@@ -240,6 +241,13 @@ function wire(page) {
   offerKeys(keyTable(page));
 }
 
+/** The laps of a run that holds nothing else, as a metrics file does. */
+function lapTimes(laps) {
+  if (laps.length === 0) return "";
+  const times = laps.slice(0, LAPS_NAMED).map((lap) => `${lap.time_s.toFixed(2)} s`);
+  return `${count(laps.length)} lap${laps.length === 1 ? "" : "s"} (${times.join(", ")}${laps.length > LAPS_NAMED ? ", …" : ""}) and `;
+}
+
 async function main() {
   // The token has done its work: it must not travel on in a copied link.
   if (location.search) history.replaceState(null, "", location.pathname + location.hash);
@@ -254,10 +262,12 @@ async function main() {
   if (recording.damage) notice(`This log is damaged and shown up to the damage: ${recording.damage}`);
   fillFacts(recording);
   if (recording.count === 0) {
-    notice(`This log holds no frames. ${recording.damage ?? ""}`);
+    notice(`This run holds ${lapTimes(recording.laps)}no frames. ${recording.damage ?? ""}`);
     byId("replay").hidden = true;
+    document.body.classList.add("no-frames");
     return;
   }
+  document.body.classList.toggle("no-pictures", !recording.has_pictures);
   const page = new Page(recording);
   fillControls(page);
   wire(page);

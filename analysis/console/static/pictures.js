@@ -43,6 +43,7 @@ export class Pictures {
     this.recording = recording;
     this.arrived = arrived;
     this.base = `/api/log/${encodeURIComponent(recording.id)}`;
+    this.none = recording.has_pictures ? null : { error: "this run holds none." };
     this.frames = new Store();
     this.maps = new Store();
     this.slow = false;
@@ -63,7 +64,7 @@ export class Pictures {
   }
 
   frame(index) {
-    return this.frames.kept.get(index);
+    return this.none ?? this.frames.kept.get(index);
   }
 
   map(index) {
@@ -72,12 +73,14 @@ export class Pictures {
 
   /** Whether all that is to be shown of a frame is there. */
   ready(index) {
+    if (this.none) return true;
     if (!this.frames.kept.has(index)) return false;
     return !this.heat || (this.slow && this.playing) || this.maps.kept.has(this.#mapKey(index));
   }
 
   /** Ask for a frame and for those near it; what was asked for before and not begun is forgotten. */
   want(index, { playing = false, speed = 1 } = {}) {
+    if (this.none) return;
     const stepped = Math.abs(index - (this.shown ?? index));
     this.playing = playing;
     this.shown = index;

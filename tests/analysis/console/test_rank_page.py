@@ -106,7 +106,7 @@ def test_a_log_that_cannot_be_read_is_tried_once_and_again_when_it_has_changed(
         tried.append(path)
         return read_card(path)
 
-    monkeypatch.setattr("analysis.console.library.read_card", read)
+    monkeypatch.setattr("analysis.console.library.read_run_card", read)
     client = create_app(ConsoleConfig(logs=tmp_path)).test_client()
 
     said = [client.get("/api/rank/measures").get_json()["refused"] for _ in range(3)]
