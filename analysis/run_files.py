@@ -8,6 +8,7 @@ path. Each episode is a drive of its own and what a run's spread is known from.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,9 @@ from car.log_reader import CarLog, LogSummary, list_logs
 
 TABLES = (".csv", ".json")
 """Ends of the names of traces and metrics files."""
+
+_DEPTH = 2
+"""Folders below that of the runs: `<track>/evaluation-simtrace`."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,14 @@ def find_runs(paths: tuple[Path, ...]) -> list[Path]:
 
 
 def list_runs(folder: Path) -> list[LogSummary]:
-    """Return the logs, traces and metrics files in `folder`, the newest first.
+    """Return the logs in `folder`, and the traces and metrics files in it and its folders, the newest first.
+
+    An evaluation writes those of each track into a folder of its own.
 
     Raises:
         BadFileError: the folder does not exist or cannot be read.
     """
-    tables = [_table_summary(child) for child in _children(folder) if is_table(child)]
-    runs = [*list_logs(folder), *tables]
+    runs = [*list_logs(folder), *(_table_summary(path) for path in _tables(folder, _DEPTH))]
     return sorted(runs, key=lambda run: (run.started_ns, run.name), reverse=True)
 
 
@@ -179,6 +184,19 @@ def metrics_card(name: str, trials: list[MetricsTrial]) -> RunCard:
         }
     )
     return RunCard(name, "", figures, pieces, "episode", done, [])
+
+
+def _tables(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield traces and metrics files down to a depth; not what is hidden, linked, in a log, or shut."""
+    try:
+        children = _children(folder)
+    except OSError:
+        return
+    for child in children:
+        if is_table(child):
+            yield child
+        elif depth and not child.name.startswith(".") and not child.is_symlink() and not is_log(child):
+            yield from _tables(child, depth - 1)
 
 
 def _kind(path: Path) -> str:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import sqlite3
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from car.errors import Sim2RaceError
+from car.log_parts import is_log
 
 DATABASE = ".sim2race-console.sqlite3"
 BIN = ".bin"
@@ -140,9 +142,10 @@ class ConsoleState:
             Sim2RaceError: it cannot be moved.
         """
         key = secrets.token_hex(8)
+        inside = self._bin / key / path.relative_to(self._bin.parent)
         try:
-            (self._bin / key).mkdir(parents=True)
-            os.replace(path, self._bin / key / path.name)
+            inside.parent.mkdir(parents=True)
+            os.replace(path, inside)
         except OSError as error:
             raise Sim2RaceError(
                 f"{path.name} cannot be moved to the bin: {error.strerror or error}."
@@ -174,21 +177,24 @@ class ConsoleState:
         inside = self._held(key)
         if inside is None:
             raise Sim2RaceError("There is nothing of that key in the bin.")
-        place = self._bin.parent / inside.name
+        place = self._bin.parent / inside.relative_to(self._bin / key)
         if place.exists():
             raise Sim2RaceError(f"There is a log called {place.name} again; the one in the bin stays there.")
         try:
+            place.parent.mkdir(parents=True, exist_ok=True)
             os.replace(inside, place)
-            inside.parent.rmdir()
+            shutil.rmtree(self._bin / key)
         except OSError as error:
             raise Sim2RaceError(f"{place.name} cannot be put back: {error.strerror or error}.") from error
         return place.name
 
     def _held(self, key: str) -> Path | None:
-        """Return the log that a key of the bin stands for, or None if it stands for none."""
+        """Return the run that a key of the bin stands for, in the folders that it lay in; None for none."""
         held = self._bin / key if _BIN_KEY.fullmatch(key) else None
-        inside = list(held.iterdir()) if held is not None and held.is_dir() else []
-        return inside[0] if len(inside) == 1 else None
+        while held is not None and held.is_dir() and not is_log(held):
+            inside = list(held.iterdir())
+            held = inside[0] if len(inside) == 1 else None
+        return held if held is not None and held.exists() else None
 
     def _open(self, address: str) -> None:
         # One connection for all threads, guarded by the lock: requests are short and rarely write.

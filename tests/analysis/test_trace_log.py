@@ -114,6 +114,20 @@ def test_a_folder_lists_logs_traces_and_metrics_and_nothing_else(tmp_path: Path)
         list_runs(tmp_path / "nothing")
 
 
+def test_the_folders_of_an_evaluation_are_looked_through(tmp_path: Path) -> None:
+    home = tmp_path / "reinvent-2018-clockwise"
+    for folder in (home / "evaluation-simtrace/deeper", home / ".hidden", tmp_path / "log"):
+        folder.mkdir(parents=True)
+    trace = write_trace(home / "evaluation-simtrace/0-iteration.csv", laps=1)
+    metrics = write_metrics(home / "metrics.json", 12.5)
+    log = write_synthetic_log(tmp_path, frames=3)
+    for elsewhere in (home / "evaluation-simtrace/deeper", home / ".hidden", log):
+        (elsewhere / "0-iteration.csv").write_bytes(trace.read_bytes())
+    (tmp_path / "link").symlink_to(home)
+
+    assert {run.path for run in list_runs(tmp_path)} == {trace, metrics, log}
+
+
 def test_a_log_whose_folder_is_called_like_a_table_is_a_log(tmp_path: Path) -> None:
     log = write_synthetic_log(tmp_path, frames=3)
     named = log.rename(tmp_path / "log.csv")

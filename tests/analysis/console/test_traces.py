@@ -117,16 +117,24 @@ def test_an_address_outside_the_folder_opens_nothing(client: FlaskClient) -> Non
         assert client.get(f"/api/log/{address}").status_code in (308, 404)
 
 
-def test_a_trace_goes_to_the_bin_and_comes_back(tmp_path: Path) -> None:
-    write_trace(tmp_path / "race.csv", laps=1)
+@pytest.mark.parametrize("where", ["race.csv", "oval/evaluation-simtrace/0-iteration.csv"])
+def test_a_trace_goes_to_the_bin_and_comes_back_to_its_place(tmp_path: Path, where: str) -> None:
+    place = tmp_path / where
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_trace(place, laps=1)
     app = create_app(ConsoleConfig(logs=tmp_path))
     client, token = app.test_client(), {CSRF_HEADER: app.config["CHANGE_TOKEN"]}
+    ((name, identifier),) = ids(client).items()
 
-    key = client.post("/api/log/race.csv/delete", json={}, headers=token).get_json()["key"]
+    key = client.post(f"/api/log/{identifier}/delete", json={}, headers=token).get_json()["key"]
 
-    assert client.get("/api/logs").get_json()["logs"] == []
+    assert ids(client) == {} and not place.exists()
+    (held,) = client.get("/api/bin").get_json()["logs"]
+    assert (held["key"], held["name"]) == (key, place.name)
     assert client.post(f"/api/bin/{key}/restore", json={}, headers=token).status_code == 200
-    assert len(client.get("/api/logs").get_json()["logs"]) == 1
+    assert ids(client) == {name: identifier} and place.is_file()
+    assert client.get("/api/bin").get_json()["logs"] == []
+    assert client.get(f"/api/log/{identifier}").status_code == 200
 
 
 def test_a_console_of_one_trace_shows_it(tmp_path: Path) -> None:
