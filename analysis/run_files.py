@@ -145,7 +145,7 @@ def trace_card(name: str, trace: SimTrace) -> RunCard:
         trace: see `analysis.sim_trace.read_sim_trace`.
     """
     drives = [frames for frames in trace.episodes.values() if len(frames) > 1]
-    course = course_by_path(drives)
+    course = course_by_path(drives, trace.track_length_m)
     laps = [lap_s(frames) for frames in drives]
     driven = [max(float(frames.progress.max()) / 100.0, 1e-3) for frames in drives]
     pieces = []

@@ -35,7 +35,7 @@ MAX_EPISODE_S = 86_400.0
 _MAX_STATE = 32
 _NEEDED = ("episode", "X", "Y", "yaw", "steer", "throttle", "action", "progress", "tstamp", "episode_status")
 _NUMBERS = ("tstamp", "X", "Y", "yaw", "steer", "throttle", "progress")
-_WALL_CLOCK = "wall_clock"
+_WALL_CLOCK, _LENGTH = "wall_clock", "track_len"
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class SimTrace:
     """Why it ends early, with the file and the line; None if it is whole."""
     started_s: float
     """Seconds since 1970 at its first row; 0 where the simulator does not write that down."""
+    track_length_m: float
+    """Of the centre line, m; 0 where the trace does not say."""
 
 
 @dataclass
@@ -82,7 +84,7 @@ def read_sim_trace(path: Path) -> SimTrace:
         raise BadFileError(f"{path}, {lines.problem}.")
     damage = f"{path.name}, {lines.problem}" if lines.problem else None
     tables = {number: _table(episode) for number, episode in lines.episodes.items()}
-    return SimTrace(tables, damage, lines.started_s)
+    return SimTrace(tables, damage, lines.started_s, lines.track_length_m)
 
 
 def is_sim_trace(path: Path) -> bool:
@@ -111,11 +113,13 @@ class _Lines:
         missing = _missing(names)
         if missing:
             raise BadFileError(f"{path} is no SIM_TRACE: it has no column {missing[0]!r}.")
-        self._columns = {name: names.index(name) for name in (*_NEEDED, _WALL_CLOCK) if name in names}
+        self._columns = {
+            name: names.index(name) for name in (*_NEEDED, _WALL_CLOCK, _LENGTH) if name in names
+        }
         self._last: tuple[int, float, float] | None = None
         self.episodes: dict[int, _Episode] = {}
         self.rows = 0
-        self.started_s = 0.0
+        self.started_s = self.track_length_m = 0.0
         self.problem = ""
         """What is wrong with the line at which reading ended."""
 
@@ -133,7 +137,8 @@ class _Lines:
             self.problem = f"line {number}: {'it is cut off' if cut_off else str(error)[:100]}"
             return False
         if not self.rows:
-            self.started_s = _wall_clock(row)
+            self.started_s = _optional(row, _WALL_CLOCK, MAX_TIME_S / 20)
+            self.track_length_m = _optional(row, _LENGTH, MAX_VALUE)
         held = self.episodes.setdefault(episode, _Episode())
         held.values.extend(values)
         held.states.append(row["episode_status"][:_MAX_STATE])
@@ -206,12 +211,13 @@ def _number(row: dict[str, str], name: str) -> float:
     return value
 
 
-def _wall_clock(row: dict[str, str]) -> float:
+def _optional(row: dict[str, str], name: str, most: float) -> float:
+    """Return a number that not every trace has; 0 where it is missing or makes no sense."""
     try:
-        seconds = _number(row, _WALL_CLOCK)
+        value = _number(row, name)
     except ValueError:
         return 0.0
-    return seconds if 0.0 < seconds < MAX_TIME_S / 20 else 0.0
+    return value if 0.0 < value < most else 0.0
 
 
 def _table(episode: _Episode) -> FrameTable:

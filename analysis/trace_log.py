@@ -30,6 +30,8 @@ from sim.track import DIRECTIONS, track_names
 
 NEAR_M = 0.4
 """Half of a trace's points lie nearer to the centre line of its track than this."""
+LENGTH_SHARE = 0.03
+"""By less than this a track's length differs between simulators, which curve its points differently."""
 COMPLETE_PERCENT = 99.5
 OFF_TRACK = "off_track"
 
@@ -77,7 +79,7 @@ class TableLog(CarLog):
 def trace_log(path: Path, trace: SimTrace) -> TableLog:
     """Lay the episodes of a trace one after the other."""
     episodes = list(trace.episodes.values())
-    course = course_by_path(episodes)
+    course = course_by_path(episodes, trace.track_length_m)
     frames = joined(episodes)
     if len(frames) and trace.started_s:
         moved_ns = round(trace.started_s * 1e9) - int(frames.stamp_ns[0])
@@ -123,8 +125,13 @@ def joined(episodes: Sequence[FrameTable]) -> FrameTable:
     return FrameTable(**{**columns, "frame_number": np.arange(len(columns["stamp_ns"]))})
 
 
-def course_by_path(drives: Sequence[FrameTable]) -> Course | None:
-    """Return the built-in track that drives were driven on, in the direction of driving; None for another."""
+def course_by_path(drives: Sequence[FrameTable], length_m: float = 0.0) -> Course | None:
+    """Return the built-in track that drives were driven on, in the direction of driving; None for another.
+
+    Args:
+        drives: the drives.
+        length_m: how long the track is, which tells those apart whose beginnings are alike; 0 if unknown.
+    """
     points = (
         np.concatenate([np.stack([f.x_m, f.y_m], axis=1) for f in drives]) if drives else np.zeros((0, 2))
     )
@@ -135,6 +142,8 @@ def course_by_path(drives: Sequence[FrameTable]) -> Course | None:
     for name in track_names():
         course = course_of({"track": name})
         assert course is not None
+        if length_m and abs(course.track.length_m - length_m) > LENGTH_SHARE * length_m:
+            continue
         _, lateral = course.track.to_frenet(some)
         away = float(np.median(np.abs(lateral)))
         if away < NEAR_M:

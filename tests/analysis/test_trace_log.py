@@ -89,6 +89,19 @@ def test_a_drive_on_no_known_track_is_shown_without_one(tmp_path: Path) -> None:
     assert np.isnan(log.frames.lateral_m).all() and len(laps_of(log)) == 1
 
 
+def test_a_drive_of_a_few_metres_is_known_by_the_length_of_its_track(tmp_path: Path) -> None:
+    path = write_trace(tmp_path / "race.csv", laps=1)
+    lines = path.read_text().splitlines()[:30]
+    at, found = COLUMNS.index("track_len"), {}
+    for length_m in (17.71, 99.0):
+        cells = [line.split(",") for line in lines[1:]]
+        rows = [",".join([*row[:at], str(length_m), *row[at + 1 :]]) for row in cells]
+        path.write_text("\n".join([lines[0], *rows]) + "\n")
+        found[length_m] = open_run(path).run.get("track")
+
+    assert found == {17.71: "reinvent-2018", 99.0: None}
+
+
 def test_metrics_open_as_laps_without_a_frame(tmp_path: Path) -> None:
     log = open_run(write_metrics(tmp_path / "metrics.json", 12.5, 13.0))
 
