@@ -120,11 +120,16 @@ def fingerprint(path: Path) -> str:
     files = [path]
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if is_log_file(file) or file.name in _BESIDE)
-    marks = []
-    for file in files:
-        status = file.stat()
-        marks.append((file.name, status.st_size, status.st_mtime_ns))
+    marks = [_mark(file) for file in files]
     return hashlib.sha256(repr((FORMAT, marks)).encode()).hexdigest()[:16]
+
+
+def _mark(file: Path) -> tuple[str, int, int]:
+    try:
+        status = file.stat()
+    except FileNotFoundError:  # thrown away since it was listed
+        return file.name, -1, -1
+    return file.name, status.st_size, status.st_mtime_ns
 
 
 class _Files(CarLog):

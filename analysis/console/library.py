@@ -139,6 +139,9 @@ class LogLibrary:
         """Look at the folder and return its logs, the newest first."""
         entries: dict[str, LogEntry] = {}
         for summary in self._summaries():
+            # What is served stays in the folder; a link may lead anywhere.
+            if not summary.path.resolve().is_relative_to(self.folder):
+                continue
             identifier = self._identifier(summary.path)
             entries.setdefault(identifier, LogEntry(identifier, summary))
         return list(entries.values())

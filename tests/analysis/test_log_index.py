@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import fields
 from pathlib import Path
 
@@ -41,6 +42,12 @@ def test_an_index_is_stale_when_any_file_of_the_log_changes(log: Path) -> None:
 
     assert fingerprint(log) != before
     assert open_log(log).run["name"] == "other"
+
+
+def test_a_log_that_is_thrown_away_has_a_version_still(log: Path) -> None:
+    before = fingerprint(log)
+    shutil.rmtree(log)
+    assert fingerprint(log) != before
 
 
 @pytest.mark.parametrize("damage", [b"", b"not an archive", b"PK\x03\x04" + bytes(500)])

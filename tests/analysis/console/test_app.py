@@ -273,3 +273,14 @@ def test_an_empty_folder_says_how_to_fill_it(tmp_path: Path) -> None:
     page = create_app(ConsoleConfig(logs=tmp_path)).test_client().get("/").get_data(as_text=True)
 
     assert "sim2race drive" in page
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_listed(tmp_path: Path) -> None:
+    inside = write_synthetic_log(tmp_path / "logs", frames=3, name="inside")
+    outside = write_synthetic_log(tmp_path / "elsewhere", frames=3, name="outside")
+    (tmp_path / "logs" / "link").symlink_to(outside)
+    client = create_app(ConsoleConfig(logs=tmp_path / "logs")).test_client()
+
+    listed = client.get("/api/logs").get_json()
+
+    assert [log["name"] for log in listed["logs"]] == [inside.name]
