@@ -56,7 +56,15 @@ class BenchConfig:
 
 
 def run(config: BenchConfig) -> int:
-    """Measure and print."""
+    """Measure and print.
+
+    Raises:
+        Sim2RaceError: a number is not above 0, or a package is missing.
+    """
+    for name in ("seconds", "minutes", "fps", "trials", "files", "steps", "seeds"):
+        number = getattr(config, name)
+        if not number > 0:
+            raise Sim2RaceError(f"--{name} is {number}; expected a number above 0.")
     if config.what == "console":
         return _bench_console(config)
     if config.what == "page":

@@ -67,6 +67,7 @@ class Examiner:
         candidates = folder.candidates()
         if not self._config.held_out_laps or not candidates:
             return []
+        say("Driving where it never trained, to choose the snapshot to export ...")
 
         def drive(snapshot: Path) -> Evaluation:
             load_snapshot(snapshot, learner, for_training=False)

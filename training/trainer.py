@@ -95,7 +95,8 @@ class Trainer:
         Raises:
             Sim2RaceError: training diverged, or no snapshot or policy could be written.
         """
-        verb = "Going on with" if self._state.steps else "Training in"
+        begun = self._state.steps or self._folder.teacher_snapshot_path.exists()
+        verb = "Going on with" if begun else "Training in"
         world = f"{', '.join(self._config.sim.tracks)}, noise {self._config.sim.noise}"
         self._display.say(f"{verb} {self._folder.path}: {world}, {self._config.ppo.cars} cars.")
         with stop_requests() as stop, self._display:
@@ -107,6 +108,8 @@ class Trainer:
         self._save(must=True)
         if reason is not None:
             self._rank_snapshots()
+        else:
+            self._display.say(f"Stopped by request after {self._state.steps:,} steps; exports the best.")
         proof = export_snapshot(self._folder, "best", self._folder.policy_path)
         self._display.say(f"PyTorch against onnxruntime on the exported policy, largest difference: {proof}.")
         if self._config.profile:
