@@ -25,6 +25,10 @@ HEAR_DEADLINE_S = 10.0
 ARM_DEADLINE_S = 5.0
 """The drive wants to see decisions flow first."""
 DISARM_DEADLINE_S = 1.0
+ROLL_OUT_S = 0.3
+"""A log shows a crossing by a frame on either side of the line, and the log node may be a little behind."""
+ROLL_OUT_FRAMES = 2
+"""At least, however few frames a second has."""
 INTERRUPTED = "interrupted"
 
 
@@ -45,6 +49,8 @@ class DriveAttempt:
         self._nodes = graph_called(graph)
         self.frames: int | None = None
         """Frames after which the drive is over."""
+        self._roll_out_ends: int | None = None
+        """Count of frames at which the car stops behind the line, once the last lap is driven."""
         self._group = group
         self._client = client
         self._statistics = statistics
@@ -124,13 +130,23 @@ class DriveAttempt:
             config = replace(config, laps=0, duration_s=math.inf)
         for ended in self._group.ended():
             return str(ended), False
-        if config.laps and len(statistics.lap_times_s) >= config.laps:
+        has_laps = 0 < config.laps <= len(statistics.lap_times_s)
+        is_late = duration_s >= config.duration_s
+        is_stopped = statistics.state == DriveState.STOPPED.value and not config.resume
+        if has_laps and (self._has_rolled_out() or is_late or is_stopped):
             return f"{config.laps} laps driven" if config.laps > 1 else "1 lap driven", True
-        if duration_s >= config.duration_s:
+        if is_late:
             return f"{config.duration_s:g} s are over", config.laps == 0
-        if statistics.state == DriveState.STOPPED.value and not config.resume:
+        if is_stopped:
             return f"stopped: {statistics.reason}", False
         return None
+
+    def _has_rolled_out(self) -> bool:
+        """Say whether the frames behind the line have come that let the log show the last crossing."""
+        seen = self._statistics.frames_seen
+        if self._roll_out_ends is None:
+            self._roll_out_ends = seen + max(ROLL_OUT_FRAMES, math.ceil(ROLL_OUT_S * self._config.fps))
+        return seen >= self._roll_out_ends
 
     def _has_ended(self, node: GraphNode) -> bool:
         return any(ended.name == node.name and ended.status == 0 for ended in self._group.ended())

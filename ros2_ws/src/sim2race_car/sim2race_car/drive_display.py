@@ -54,6 +54,8 @@ class DriveDisplay:
             return
         self._shown_s = now_s
         lap = len(statistics.lap_times_s) + 1
+        if self._laps:  # The car rolls on a little behind the line.
+            lap = min(lap, self._laps)
         latency = statistics.latency
         facts = [f"{statistics.fps:.1f} fps", f"{latency.p50_ms:.1f} ms"] if latency else []
         if statistics.off_tracks:
