@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,9 +20,11 @@ from car.calibration import default_calibration
 from car.errors import Sim2RaceError
 from car.log_reader import read_log
 from car.policy import Policy
+from car.process_group import ProcessGroup
 from car.pwm import MOTOR_CHANNEL, STEERING_CHANNEL
 from car.replay import agreement
 from sim2race_car.drive_command import DriveConfig, drive, graph_arguments
+from sim2race_car.drive_config import check_config
 from tests.car.logs import write_synthetic_log
 from tests.car.policies import make_metadata, save_policy
 
@@ -222,9 +226,43 @@ def test_a_replay_without_a_policy_starts_nothing(tmp_path: Path) -> None:
 def test_what_a_node_refuses_is_said_in_its_own_words(
     policy: Path, started: Callable[[], list[psutil.Process]]
 ) -> None:
-    with pytest.raises(Sim2RaceError, match="Did you mean 'forever-raceway'"):
-        drive(DriveConfig(policy, track="forever-racway", logs=policy.parent / "logs"))
+    with pytest.raises(Sim2RaceError, match="Did you mean 'pi-wide'"):
+        drive(DriveConfig(policy, camera="pi-wid", logs=policy.parent / "logs"))
     assert started() == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"fps": -3.0}, "--fps is -3; expected frames per second above 0."),
+        ({"fps": float("inf")}, "--fps is inf; expected frames per second above 0."),
+        ({"laps": -1}, "--laps is -1; expected 0 (as many as the time allows) or more."),
+        ({"seed": -1}, "--seed is -1; expected 0 or more."),
+        ({"duration_s": -5.0}, "--duration-s is -5; expected seconds above 0."),
+        ({"duration_s": float("nan")}, "--duration-s is nan; expected seconds above 0."),
+        ({"redraw_every_s": -0.5}, "--redraw-every-s is -0.5; expected 0 or more seconds."),
+        ({"direction": "left"}, "No direction is called 'left'. Valid: clockwise, counter-clockwise."),
+        ({"track": "nosuch"}, "No track is called 'nosuch'."),
+        ({"track": "forever-racway"}, "Did you mean 'forever-raceway'?"),
+        ({"noise": "hihg"}, "Did you mean 'high'?"),
+        ({"vehicle": "real-cat"}, "Did you mean 'real-car'?"),
+    ],
+)
+def test_what_no_drive_can_be_made_of_is_refused_before_any_process(
+    policy: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], words: str
+) -> None:
+    monkeypatch.setattr(ProcessGroup, "start", lambda *given: pytest.fail("a process was started"))
+    logs = policy.parent / "logs"
+    with pytest.raises(Sim2RaceError, match=re.escape(words)) as refused:
+        drive(DriveConfig(policy, logs=logs, **wrong))
+    assert "\n" not in str(refused.value)
+    assert not logs.exists()
+
+
+def test_names_of_a_simulated_car_do_not_count_for_a_replay(tmp_path: Path) -> None:
+    check_config(DriveConfig(replay=tmp_path, track="nosuch", direction="left"))
+    with pytest.raises(Sim2RaceError, match="--laps is -1"):
+        check_config(DriveConfig(replay=tmp_path, laps=-1))
 
 
 def test_the_simulated_car_looks_through_the_policys_camera_unless_another_is_named(tmp_path: Path) -> None:

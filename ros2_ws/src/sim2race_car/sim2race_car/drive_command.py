@@ -31,6 +31,7 @@ from car.replay import agreement
 from car.ros_domain import own_domain
 from sim2race_car.drive_attempt import INTERRUPTED, DriveAttempt
 from sim2race_car.drive_config import DriveConfig as DriveConfig
+from sim2race_car.drive_config import check_config
 from sim2race_car.drive_config import graph_arguments as graph_arguments
 from sim2race_car.drive_display import DriveDisplay, print_summary
 
@@ -62,8 +63,9 @@ def drive(config: DriveConfig, *, console: Console | None = None) -> DriveSummar
         console: shows the progress; nothing is shown without one.
 
     Raises:
-        Sim2RaceError: a file or name is wrong, ROS 2 is missing, or a node did not become ready.
+        Sim2RaceError: a file, name or number is wrong, ROS 2 is missing, or a node did not become ready.
     """
+    check_config(config)
     replayed = read_log(config.replay) if config.replay else None
     policy = Policy.load(_policy(config, replayed))
     pulses = CalibrationStore(config.calibration, policy.action_space, mapping=config.mapping).pulses

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from car.calibration_store import UNITS
+from car.errors import Sim2RaceError, unknown_name
 from car.node_graph import Value
 from car.policy import Policy
 
@@ -52,6 +54,37 @@ class DriveConfig:
     """Maximum speed of the community's mapping."""
     resume: bool = True
     """Arm again after a safety stop, as a person beside the track would; the stops are counted."""
+
+
+def check_config(config: DriveConfig) -> None:
+    """Refuse what no drive can be made of, before any process has started or any log has begun.
+
+    Raises:
+        Sim2RaceError: a number is out of range, or nothing is called so.
+    """
+    for is_right, option, value, expected in (
+        (config.laps >= 0, "--laps", config.laps, "0 (as many as the time allows) or more"),
+        (config.duration_s > 0.0, "--duration-s", config.duration_s, "seconds above 0"),
+        (config.redraw_every_s >= 0.0, "--redraw-every-s", config.redraw_every_s, "0 or more seconds"),
+        (config.seed >= 0, "--seed", config.seed, "0 or more"),
+        (0.0 < config.fps < math.inf, "--fps", config.fps, "frames per second above 0"),
+    ):
+        if not is_right:
+            raise Sim2RaceError(f"{option} is {value:g}; expected {expected}.")
+    if config.replay is None:
+        _check_names(config)
+
+
+def _check_names(config: DriveConfig) -> None:
+    # A car has no simulator; only who simulates one looks its names up.
+    from sim.scenery import NOISE_LEVELS
+    from sim.track import load_track
+    from sim.vehicle_parameters import vehicle_named
+
+    load_track(config.track, config.direction)
+    if config.noise not in NOISE_LEVELS:
+        raise unknown_name("noise level", config.noise, NOISE_LEVELS)
+    vehicle_named(config.vehicle)
 
 
 def graph_arguments(config: DriveConfig, policy: Policy, chip: Path) -> dict[str, Value]:
