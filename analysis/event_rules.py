@@ -172,7 +172,8 @@ _SEVERITIES: dict[str, Severity] = {
 
 def words_of(kind: str, text: str) -> str:
     """Return one line for what a car itself says: a state of its drive with the reason, or an off-track."""
-    words = ": ".join(part for part in (_WORDS.get(kind, kind), text) if part)
+    is_said = text.startswith(kind)  # As in "disarmed on request".
+    words = ": ".join(part for part in ("" if is_said else _WORDS.get(kind, kind), text) if part)
     return words[:1].upper() + words[1:]
 
 

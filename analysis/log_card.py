@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from analysis.metrics import Scorecard
 from analysis.replay import started_at
+from car.log_end import ended_in_order
 from car.log_reader import CarLog
 
 
@@ -40,7 +41,7 @@ class LogCard:
     latency_p99_ms: float | None
     """Camera to PWM, one in a hundred is slower."""
     stop_reason: str
-    """Why the run ended, as the log says it: text from outside."""
+    """Why the run was stopped, as the log says it: text from outside. Empty if it ended in order."""
     damage: str | None
     """Why the log ends early."""
 
@@ -74,7 +75,12 @@ def model_name(log: CarLog) -> str:
 
 
 def stop_reason(log: CarLog) -> str:
-    """Return why the run ended: the last stop, else what the log's writer said; empty where nothing does."""
+    """Return why the run was stopped: the last stop, else what the log's writer said.
+
+    Empty where nothing says it, and for a drive that came to the end that was asked for.
+    """
+    if ended_in_order(log.run):
+        return ""
     for kind in ("stopped", "end"):
         reasons = [event.text for event in log.events if event.kind == kind and event.text]
         if reasons:

@@ -23,7 +23,7 @@ from car.clock_watch import ClockWatch
 from car.drive_conditions import DriveConditions
 from car.drive_ledger import DriveLedger
 from car.drive_limits import DriveLimits
-from car.drive_report import NO_COMMAND, DriveMode, DriveReport, DriveState
+from car.drive_report import NO_COMMAND, SILENCE, DriveMode, DriveReport, DriveState
 from car.frame_age import FrameAge
 from car.gpio import PowerGate
 from car.power_switch import PowerSwitch
@@ -199,7 +199,7 @@ class DriveMachine:
                 self._wait()
                 return
             cause = self._conditions.flow_problem() if self._mode is DriveMode.AUTONOMOUS else ""
-            missed = f"no fresh command for {self._deadline_s * 1e3:.0f} ms"
+            missed = f"{SILENCE} {self._deadline_s * 1e3:.0f} ms"
             self._stop(f"{missed}: {cause}" if cause else missed)
         elif self._state is DriveState.ARMED and waited_s > self._limits.arm_deadline_s:
             self._stop(f"no command within {self._limits.arm_deadline_s:g} s of arming")

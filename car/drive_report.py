@@ -9,6 +9,8 @@ from car.action_space import Command
 from car.pwm import Pwm
 
 NO_COMMAND = Command(0.0, 0.0)
+SILENCE = "no fresh command for"
+"""Begins the reason of a stop because commands have ceased."""
 
 
 class DriveState(Enum):

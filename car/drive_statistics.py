@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from car.drive_report import DriveState
+from car.drive_report import SILENCE, DriveState
+
+LOST_SHARE = 0.05
+"""Of a log's frames; a replay in which no more than these were lost was heard to its end."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class DriveStatistics:
         self.reason = ""
         """Why the car is not driving."""
         self._is_over = False
+        self._silent_since: int | None = None
+        """Count of frames at a stop because commands had ceased, until one is obeyed again."""
         self._has_drive_report = False
         self._laps_seen: int | None = None
         self._is_off_track = False
@@ -103,8 +108,17 @@ class DriveStatistics:
         self._commands_dropped_before = self._commands_dropped
         self._frames_before = self._frames
 
-    def end(self) -> None:
-        """Count no further: frames that come while the nodes are being stopped were not asked for."""
+    def end(self, *, replayed: int | None = None) -> None:
+        """Count no further: what comes while the nodes are being stopped was not asked for.
+
+        Args:
+            replayed: frames of the log, if the drive is over because its replay is. A car that stands since
+                the last of them has not failed.
+        """
+        seen = self._frames[0]
+        was_heard = replayed is not None and seen >= (1.0 - LOST_SHARE) * replayed
+        if was_heard and self._silent_since == seen and not self._is_over:
+            self.stops.pop()
         self._is_over = True
 
     def on_track_position(
@@ -122,11 +136,15 @@ class DriveStatistics:
         self, *, written_ns: int, source_ns: int, state: str, reason: str, dropped: int
     ) -> None:
         """Take in what the drive did; a report that repeats a command is no second one."""
-        if state == DriveState.STOPPED.value and self.state != state:
-            self.stops.append(reason)
+        is_new = self.state != state
         self.state, self.reason, self._has_drive_report = state, reason, True
         if self._is_over:
             return
+        if state == DriveState.STOPPED.value and is_new:
+            self.stops.append(reason)
+            self._silent_since = self._frames[0] if reason.startswith(SILENCE) else None
+        elif state == DriveState.DRIVING.value:
+            self._silent_since = None
         self._commands_dropped = dropped
         if state == DriveState.DRIVING.value and source_ns > self._newest_source_ns:
             self._newest_source_ns = source_ns

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from analysis.console.documents import packed, plain, replay_document
+from analysis.event_rules import words_of
 from analysis.log_card import log_card
 from analysis.replay import replay, steering_order
 from analysis.track_outline import track_outline
 from car.action_space import DiscreteActionSpace, default_action_space
+from car.log_end import write_end
 from car.log_reader import read_log
 from tests.car.logs import STOP_REASON, write_synthetic_log
 from tests.car.policies import save_policy
@@ -90,3 +92,21 @@ def test_a_card_tells_what_a_log_is_in_a_line(tmp_path: Path) -> None:
     assert card.latency_p50_ms == pytest.approx(15.0)
     assert card.laps == 0
     assert card.stop_reason == STOP_REASON
+
+
+def test_a_drive_that_ended_in_order_has_no_stop_reason_and_says_how_it_ended(tmp_path: Path) -> None:
+    path = write_synthetic_log(tmp_path, frames=30)
+    write_end(path, "interrupted", in_order=False)
+    log = read_log(path)
+    assert log_card(log, replay(log).scorecard).stop_reason == STOP_REASON
+
+    write_end(path, "1 lap driven", in_order=True)
+    log = read_log(path)
+    shown = replay(log)
+    assert log_card(log, shown.scorecard).stop_reason == ""
+    assert shown.events[-1].text == "Log ends: 1 lap driven"
+
+
+def test_what_the_drive_says_by_itself_is_not_said_twice() -> None:
+    assert words_of("disarmed", "disarmed on request") == "Disarmed on request"
+    assert words_of("disarmed", "not armed") == "Disarmed: not armed"

@@ -73,6 +73,43 @@ def test_without_a_command_there_is_no_latency() -> None:
     assert math.isnan(statistics.fps)
 
 
+def stop(statistics: DriveStatistics, reason: str) -> None:
+    statistics.on_drive_report(written_ns=0, source_ns=0, state="stopped", reason=reason, dropped=0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason", "frames_after", "counted"),
+    [
+        (100, "no fresh command for 100 ms", 0, 0),
+        (96, "no fresh command for 100 ms: no decisions come", 0, 0),
+        (40, "no fresh command for 100 ms", 0, 1),  # It fell silent on the way.
+        (97, "no fresh command for 100 ms", 2, 1),  # Frames came, and no command.
+        (100, "the battery is below 10 %", 0, 1),
+    ],
+)
+def test_the_silence_after_a_replay_is_no_stop(
+    seen: int, reason: str, frames_after: int, counted: int
+) -> None:
+    statistics = DriveStatistics(has_track=False)
+    report(statistics, 0, 0.0)
+    stop(statistics, "no fresh command for 100 ms")
+    report(statistics, 0, 0.0)
+    statistics.on_inference_report(frames_in=seen, dropped_old=0, dropped_bad=0)
+    stop(statistics, reason)
+    statistics.on_inference_report(frames_in=seen + frames_after, dropped_old=0, dropped_bad=0)
+    statistics.end(replayed=100)
+    statistics.end(replayed=100)
+    assert len(statistics.stops) == 1 + counted
+
+
+def test_a_stop_after_the_end_is_none() -> None:
+    statistics = DriveStatistics()
+    report(statistics, 0, 0.0)
+    statistics.end()
+    stop(statistics, "no fresh command for 100 ms")
+    assert (statistics.stops, statistics.state) == ([], "stopped")
+
+
 def test_each_stop_keeps_its_reason() -> None:
     statistics = DriveStatistics()
     for state in ("driving", "stopped", "stopped", "armed", "driving", "stopped"):

@@ -18,6 +18,7 @@ import pytest
 from car.action_space import Command
 from car.calibration import default_calibration
 from car.errors import Sim2RaceError
+from car.log_end import ended_in_order
 from car.log_reader import read_log
 from car.policy import Policy
 from car.process_group import ProcessGroup
@@ -159,7 +160,9 @@ def test_a_drive_is_counted_logged_and_leaves_neutral_and_nobody_behind(
     assert (log.frames.inferred_ns[driven] <= log.frames.written_ns[driven]).all()
     assert (log.frames.inferred_ns[driven] > log.frames.stamp_ns[driven]).all()
     assert (log.frames.true_speed_mps[driven] > 0.05).any()
-    assert log.events[-1].text != ""
+    assert (log.events[-1].kind, log.events[-1].text) == ("end", "3 s are over")
+    assert "disarmed on request" in {event.text for event in log.events}
+    assert ended_in_order(log.run)
 
 
 def test_ctrl_c_leaves_neutral_and_nobody_behind(run: Run) -> None:
@@ -207,6 +210,7 @@ def test_a_log_is_replayed_through_the_same_nodes_and_decided_alike(
     assert summary.log is not None
     replayed = read_log(summary.log)
     assert replayed.policy_path is not None
+    assert replayed.run["end"]["reason"] == "the log is over"
     found = agreement(read_log(log), replayed)
     assert found.frames >= 20
     assert found.same == found.frames

@@ -104,13 +104,13 @@ class DriveAttempt:
             self._display.show_driving(self._statistics)
             end = self._end(duration_s)
             if end is not None:
+                self._statistics.end(replayed=self.frames if end[1] else None)
                 return (*end, duration_s)
             if self._statistics.state == DriveState.STOPPED.value:
                 self._client.arm()
 
     def stop(self) -> None:
         """Disarm and end the processes, the log last, so that it holds how the others ended."""
-        self._statistics.end()
         if not any(ended.name == "drive_node" for ended in self._group.ended()):
             self._client.disarm()
             self._client.spin_until(

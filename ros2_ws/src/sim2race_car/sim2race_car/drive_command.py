@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from car.calibration import PulseMap
 from car.calibration_store import CalibrationStore
 from car.drive_statistics import DriveStatistics, DriveSummary
 from car.errors import Sim2RaceError
+from car.log_end import write_end
 from car.log_reader import CarLog, read_log
 from car.models import chosen_or_bundled
 from car.node_graph import Value, arguments_of, graph_called, ros_arguments
@@ -91,6 +92,10 @@ def drive(config: DriveConfig, *, console: Console | None = None) -> DriveSummar
         attempt.wait_until_ready()
         ended, succeeded, duration_s = attempt.drive()
         attempt.stop()
+        if client.log is not None:
+            # A log that cannot be finished says so by itself; the drive was what it was.
+            with suppress(Sim2RaceError):
+                write_end(client.log, ended, in_order=succeeded)
         return statistics.summary(
             ended=ended,
             succeeded=succeeded,

@@ -263,7 +263,7 @@ class DriveNode(Node):
                 reason = self.controller.report.reason
                 self.get_logger().error(f"not armed: {reason}", throttle_duration_sec=1.0)
         else:
-            self.controller.disarm("stopped by service")
+            self.controller.disarm("disarmed on request")
         self._publish_present()
         return response
 
