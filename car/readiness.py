@@ -18,6 +18,8 @@ SILENT_S = 2.5
 """Every node that reports does so at least once a second."""
 NO_FRAMES_S = 0.5
 UNKNOWN = "unknown"
+ABSENT = "not there"
+"""What is said of a part whose node is not in the graph."""
 BATTERY_SILENT_S = 20.0
 """The gauge is read every five seconds."""
 HOT_C = 80.0
@@ -168,7 +170,7 @@ class Readiness:
             "status": self._judge_status,
         }
         return [
-            judges[part]() if self._has(part) else PartStatus(part, self._absence(part), "not there")
+            judges[part]() if self._has(part) else PartStatus(part, self._absence(part), ABSENT)
             for part in ROWS
         ]
 

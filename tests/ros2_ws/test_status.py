@@ -22,7 +22,7 @@ from sim2race_msgs.msg import InferenceReport
 
 from car.errors import Sim2RaceError
 from car.pwm import make_fake_sysfs
-from car.readiness import CarState, Level, PartStatus
+from car.readiness import ABSENT, CarState, Level, PartStatus
 from car.topics import (
     BATTERY,
     BATTERY_LEVEL,
@@ -35,7 +35,7 @@ from car.topics import (
 )
 from sim2race_car import ros, status_node
 from sim2race_car.drive_node import DriveNode
-from sim2race_car.status_command import StatusConfig, run, table
+from sim2race_car.status_command import StatusConfig, run, shown
 from sim2race_car.status_node import StatusNode
 from tests.car.policies import save_policy
 from tests.ros2_ws.conftest import Graph
@@ -177,11 +177,23 @@ def test_a_person_sees_what_the_car_does_above_the_table() -> None:
     car = CarState("stopped", reason, "autonomous", 42.0)
     shown_in = StringIO()
     console = Console(width=200, file=shown_in)
-    console.print(table([PartStatus("drive", Level.ERROR, f"stopped: {reason}")], car, is_ready=False))
-    shown = shown_in.getvalue()
-    assert "The car is not ready." in shown
-    assert shown.count(reason) == 2
-    assert "mode autonomous, battery 42 %" in shown
+    rows = [PartStatus("drive", Level.ERROR, f"stopped: {reason}"), PartStatus("log", Level.WARN, ABSENT)]
+    console.print(shown(rows, car, is_ready=False, domain=7))
+    text = shown_in.getvalue()
+    assert text.startswith(f"The car is not ready. stopped: {reason}\n")
+    assert text.count(reason) == 2
+    assert "mode autonomous, battery 42 %" in text
+    assert "ROS domain" not in text
+
+
+def test_a_person_is_told_in_which_domain_nothing_is_heard(
+    graph: Graph, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    domain = graph.context.get_domain_id()
+    assert run(StatusConfig(once=True, domain=domain, wait_s=0.1)) == 1
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == f"The car is not ready. Nothing is heard in ROS domain {domain}."
 
 
 def test_a_domain_that_cannot_be_is_refused() -> None:

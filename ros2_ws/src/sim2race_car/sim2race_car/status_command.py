@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from car.errors import Sim2RaceError
-from car.readiness import CarState, Level, PartStatus
+from car.readiness import ABSENT, CarState, Level, PartStatus
 
 if TYPE_CHECKING:
     from sim2race_car.status_client import StatusClient
@@ -52,9 +53,10 @@ def run(config: StatusConfig) -> int:
     except ImportError as error:
         raise Sim2RaceError(f"ROS 2 is missing ({error}); run make setup, or source your ROS 2.") from error
     console = Console()
-    with StatusClient(_domain(config)) as client:
+    domain = _domain(config)
+    with StatusClient(domain) as client:
         if not (config.once or config.json):
-            return _show_live(client, console)
+            return _show_live(client, console, domain)
         began_s = time.monotonic()
         client.look()
         while time.monotonic() - began_s < (LISTEN_S if client.readiness.is_ready else config.wait_s):
@@ -63,16 +65,30 @@ def run(config: StatusConfig) -> int:
     if config.json:
         console.print_json(json.dumps(as_json(rows, car, is_ready=is_ready)))
     else:
-        console.print(table(rows, car, is_ready=is_ready))
+        console.print(shown(rows, car, is_ready=is_ready, domain=domain))
     return 0 if is_ready else 1
 
 
-def table(rows: Sequence[PartStatus], car: CarState, *, is_ready: bool) -> Table:
-    """Return what a person sees: what the car does, and below it what every part of it says."""
+def shown(rows: Sequence[PartStatus], car: CarState, *, is_ready: bool, domain: int) -> Group:
+    """Return what a person sees: what the car does, and below it what every part of it says.
+
+    Args:
+        rows: the parts.
+        car: what it does as a whole.
+        is_ready: whether it could be armed.
+        domain: ROS 2 domain that was listened in.
+    """
     title = "[green]ready[/green]" if is_ready else "[red]not ready[/red]"
     does = ": ".join(filter(None, (f"[bold]{car.state}[/bold]", escape(car.reason))))
-    title = f"The car is {title}.  {does}\nmode {car.mode}, battery {car.battery}"
-    made = Table(box=None, padding=(0, 2), title=title, title_justify="left", highlight=False)
+    does = f"{does}\nmode {car.mode}, battery {car.battery}"
+    if all(row.reason == ABSENT for row in rows):
+        does = f"Nothing is heard in ROS domain {domain}."
+    # Above the table, not its title: that would be wrapped at the width of a narrow table.
+    return Group(Text.from_markup(f"The car is {title}. {does}"), _table(rows))
+
+
+def _table(rows: Sequence[PartStatus]) -> Table:
+    made = Table(box=None, padding=(0, 2), highlight=False)
     for column in ("part", "state", "what it says", "figures"):
         made.add_column(column, overflow="fold")
     for row in rows:
@@ -90,7 +106,7 @@ def as_json(rows: Sequence[PartStatus], car: CarState, *, is_ready: bool) -> dic
     return {"ready": is_ready, **asdict(car), "parts": parts}
 
 
-def _show_live(client: StatusClient, console: Console) -> int:
+def _show_live(client: StatusClient, console: Console, domain: int) -> int:
     """Show the table until Ctrl-C; returns how it stood at the end."""
     try:
         with Live(console=console, auto_refresh=False) as live:
@@ -99,7 +115,9 @@ def _show_live(client: StatusClient, console: Console) -> int:
                 while time.monotonic() < end_s:
                     rows = client.look()
                 readiness = client.readiness
-                live.update(table(rows, readiness.car, is_ready=readiness.is_ready), refresh=True)
+                live.update(
+                    shown(rows, readiness.car, is_ready=readiness.is_ready, domain=domain), refresh=True
+                )
     except KeyboardInterrupt:
         return 0 if client.readiness.is_ready else 1
 
