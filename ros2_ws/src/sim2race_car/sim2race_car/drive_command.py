@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -35,9 +34,6 @@ from sim2race_car.drive_config import DriveConfig as DriveConfig
 from sim2race_car.drive_config import check_config
 from sim2race_car.drive_config import graph_arguments as graph_arguments
 from sim2race_car.drive_display import DriveDisplay, print_summary
-
-if TYPE_CHECKING:
-    pass
 
 SIM_CAR = "sim_car"
 REPLAY = "replay"
