@@ -85,7 +85,7 @@ def print_ranking(console: Console, ranking: Ranking, *, mean_of: int = CONSECUT
     console.print(table)
     console.print(figures)
     for line in sorted({line for one in ranking.runs for line in one.card.parameters if line}):
-        console.print(line, style="dim", highlight=False)
+        console.print(line, style="dim", highlight=False, markup=False)
     console.print(ranking.verdict(), style="bold", markup=False, highlight=False)
 
 

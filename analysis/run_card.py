@@ -137,7 +137,11 @@ def run_card(log: CarLog, course: Course | None = None) -> RunCard:
     chosen = course or course_of(log.run)
     placed = chosen is not None and bool(np.isfinite(log.frames.x_m).any())
     lane = None if placed else follow_lane(log)
-    return card_of(log.name, log.frames, chosen, log.health, log_attention(log, chosen), lane)
+    card = card_of(log.name, log.frames, chosen, log.health, log_attention(log, chosen), lane)
+    if log.damage is None:
+        return card
+    damage = f"{log.name} is damaged and measured up to the damage: {log.damage}"
+    return replace(card, parameters=[*card.parameters, damage])
 
 
 def card_of(

@@ -158,7 +158,7 @@ def trace_card(name: str, trace: SimTrace) -> RunCard:
     if driven:
         figures["off_tracks"] = sum(len(times_off(frames)) for frames in drives) / sum(driven)
         figures["lap_s"] = float(np.mean(done)) if done else math.nan
-    damage = f"damaged, read up to {trace.damage}" if trace.damage else ""
+    damage = f"{name} is damaged and measured up to the damage: {trace.damage}" if trace.damage else ""
     parameters = [course.parameters.text() if course else "", SurvivalParameters().text(), damage]
     track = course.track.name if course else ""
     return RunCard(name, track, figures, pieces, "episode", done, [], parameters)

@@ -66,6 +66,20 @@ def test_the_best_mean_is_over_as_many_laps_as_are_asked_for(
             run(ReportConfig(logs=(calm,), mean_of=wrong))
 
 
+def test_a_log_that_was_cut_off_is_measured_up_to_there_and_the_report_says_so(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (whole,) = next(logs.glob("calm-*")).glob("*.mcap")
+    (tmp_path / "[cut].mcap").write_bytes(whole.read_bytes()[:1_000_000])
+
+    for _ in range(2):  # The second time from what was kept of the first.
+        run(ReportConfig(logs=(tmp_path / "[cut].mcap",), html=tmp_path / "report.html"))
+
+        for said in (capsys.readouterr().out, (tmp_path / "report.html").read_text()):
+            words = " ".join(said.split())
+            assert "[cut] is damaged and measured up to the damage: the file ends at byte 1000000" in words
+
+
 def test_names_from_a_log_are_text_in_the_page(logs: Path) -> None:
     card = run_card(read_log(next(logs.glob("calm-*"))))
     evil = RunCard(**{**vars(card), "name": EVIL, "track": EVIL, "parameters": [EVIL]})

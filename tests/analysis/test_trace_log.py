@@ -72,7 +72,7 @@ def test_a_damaged_trace_opens_up_to_the_damage_and_its_scorecard_says_so(tmp_pa
 
     assert len(log.frames) == 248 and len(laps_of(log)) == 1
     assert log.damage == "race.csv, line 250: column 'tstamp' is missing"
-    assert f"damaged, read up to {log.damage}" in card.parameters
+    assert card.parameters[-1].endswith(f" is damaged and measured up to the damage: {log.damage}")
 
 
 def test_a_drive_on_no_known_track_is_shown_without_one(tmp_path: Path) -> None:
