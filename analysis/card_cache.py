@@ -17,7 +17,7 @@ from analysis.run_card import BY_KEY, RunCard, run_card
 from car.errors import Sim2RaceError
 from car.files import write_atomically
 
-FORMAT = 4
+FORMAT = 5
 """Rises when what is kept changes its meaning, so that older scorecards are computed anew."""
 
 MAX_BYTES = 4 * 2**20

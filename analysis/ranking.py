@@ -1,7 +1,8 @@
 """Which run is better, by weights that a person sets, and only where the laps bear it out.
 
 Every measure earns points: 100 at its `good` value, 0 at its `poor` one, linear between and never beyond.
-The score is the mean of the points by weight, over the measures that all compared runs have. Its spread comes
+The score is the mean of the points by weight, over the measures that all compared runs have; a run without
+any measure has no place, and takes none from the others. Its spread comes
 from the bootstrap (Efron 1979): the laps of a run are drawn again with replacement, a thousand times, and
 the score is computed from each draw. One run is called better than another when the middle 95 % of the
 differences of their scores lie on one side of zero, and not otherwise.
@@ -44,17 +45,26 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Runs in order of their score, the best first."""
+    """Runs in order of their score, the best first, and those that have none."""
 
     runs: list[Ranked]
     """The runs."""
     weights: dict[str, float]
-    """The weights that counted: measures that all runs have."""
+    """The weights that counted: measures that all runs have, but for those without any."""
+
+    def places(self) -> list[int | None]:
+        """Return each run's place, from 1; None of a run without a score, and of all without a ranking."""
+        scored = sum(bool(np.isfinite(one.score)) for one in self.runs)
+        return [at + 1 if at < scored > 1 else None for at in range(len(self.runs))]
 
     def verdict(self) -> str:
         """Return one sentence that claims no more than the laps do."""
         if len(self.runs) < 2:
             return "One run alone cannot be ranked."
+        measured = [one.card.name for one in self.runs if one.card.is_measured]
+        if len(measured) < 2:
+            who = f"Only {measured[0]}" if measured else "None of the runs"
+            return f"{who} is long enough to be measured: no ranking."
         if not self.weights:
             return "The runs have no weighted measure in common: no ranking."
         return self.neighbours()[0]
@@ -66,6 +76,8 @@ class Ranking:
 
 def _between(first: Ranked, second: Ranked) -> str:
     """Compare a run with the one on the next place."""
+    if not second.card.is_measured:
+        return f"No verdict: {second.card.name} has no measures, it is too short."
     if np.isnan(first.score):
         return f"No verdict: {first.card.name} and {second.card.name} have no weighted measure in common."
     if second.card.name in first.worse:
@@ -115,21 +127,25 @@ def rank(cards: Sequence[RunCard], weights: Mapping[str, float], *, seed: int = 
         seed: of the bootstrap, so that a ranking is the same whenever it is looked at.
 
     Returns:
-        The ranking; only measures count that every run has, found in the same way.
+        The ranking; only measures count that every run has, found in the same way. Runs without
+        any come last.
     """
+    measured = [card for card in cards if card.is_measured]
     shared = {
         key: weight
         for key, weight in weights.items()
         if weight > 0
-        and cards
-        and all(np.isfinite(card.figures.get(key, np.nan)) for card in cards)
+        and measured
+        and all(np.isfinite(card.figures.get(key, np.nan)) for card in measured)
         # A stand-in is compared with its like only.
-        and len({card.stand_ins.get(key, "") for card in cards}) == 1
+        and len({card.stand_ins.get(key, "") for card in measured}) == 1
     }
     chance = np.random.default_rng(seed)
     scores = [_score(_table(card, shared).mean(axis=0, keepdims=True), shared)[0] for card in cards]
     draws = [_draws(card, shared, chance) for card in cards]
-    order = sorted(range(len(cards)), key=lambda i: -np.nan_to_num(scores[i], nan=-1.0))
+    order = sorted(
+        range(len(cards)), key=lambda i: (not cards[i].is_measured, -np.nan_to_num(scores[i], nan=-1.0))
+    )
     runs = []
     for i in order:
         low, high = np.percentile(draws[i], _INTERVAL) if len(draws[i]) else (np.nan, np.nan)

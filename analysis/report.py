@@ -66,10 +66,16 @@ def print_ranking(console: Console, ranking: Ranking, *, mean_of: int = CONSECUT
     """Print the runs in order with their weighted measures, and the verdict."""
     pace = ("Laps", "Best lap", mean_title(mean_of))
     table = Table("#", "Run", "Score", "95 % interval", *pace, "Better than", title="Ranking")
-    figures = Table("Measure", *(f"#{place}" for place in range(1, len(ranking.runs) + 1)), "Weight")
-    for place, one in enumerate(ranking.runs, start=1):
+    places = ranking.places()
+    heads = (
+        f"#{place}" if place else escape(one.card.name)
+        for place, one in zip(places, ranking.runs, strict=True)
+    )
+    figures = Table("Measure", *heads, "Weight")
+    for place, one in zip(places, ranking.runs, strict=True):
         card = one.card
-        interval = f"{one.low:.1f} to {one.high:.1f}" if math.isfinite(one.low) else "too few laps"
+        few = "too few laps" if math.isfinite(one.score) else ""
+        interval = f"{one.low:.1f} to {one.high:.1f}" if math.isfinite(one.low) else few
         best, mean = (
             "" if time_s is None else f"{time_s:.2f} s"
             for time_s in (card.best_lap_s, card.best_mean_s(mean_of))
@@ -77,7 +83,7 @@ def print_ranking(console: Console, ranking: Ranking, *, mean_of: int = CONSECUT
         score = f"{one.score:.1f}" if math.isfinite(one.score) else ""
         better = escape(", ".join(one.worse))
         laps = str(len(card.laps_s))
-        table.add_row(str(place), escape(card.name), score, interval, laps, best, mean, better)
+        table.add_row(str(place or ""), escape(card.name), score, interval, laps, best, mean, better)
     for key, measure in BY_KEY.items():
         values = [shown_of(one.card, key) for one in ranking.runs]
         weight = f"{ranking.weights[key]:g}" if key in ranking.weights else ""
@@ -96,12 +102,13 @@ def ranking_json(ranking: Ranking) -> dict[str, Any]:
         "weights": ranking.weights,
         "runs": [
             {
+                "place": place,
                 "score": _plain(one.score),
                 "interval": [_plain(one.low), _plain(one.high)],
                 "better_than": list(one.worse),
                 **card_json(one.card),
             }
-            for one in ranking.runs
+            for place, one in zip(ranking.places(), ranking.runs, strict=True)
         ],
     }
 

@@ -38,7 +38,8 @@ def report_html(ranking: Ranking, title: str = "Which model to race", *, mean_of
         title: of the page.
         mean_of: how many laps in a row the best mean is over.
     """
-    rows = "\n".join(_score_row(place, run, mean_of) for place, run in enumerate(ranking.runs, start=1))
+    placed = zip(ranking.places(), ranking.runs, strict=True)
+    rows = "\n".join(_score_row(place, run, mean_of) for place, run in placed)
     cards = [run.card for run in ranking.runs]
     names = "".join(f'<th class="n">{escape(card.name)}</th>' for card in cards)
     weights = (
@@ -101,13 +102,13 @@ def best_of(key: str, cards: list[RunCard]) -> float | None:
     return choose(known, default=None)
 
 
-def _score_row(place: int, run: Ranked, mean_of: int) -> str:
+def _score_row(place: int | None, run: Ranked, mean_of: int) -> str:
     card = run.card
     times = (card.best_lap_s, card.best_mean_s(mean_of))
     best, mean = ("–" if time_s is None else f"{time_s:.2f} s" for time_s in times)  # noqa: RUF001
     score = f"{run.score:.1f}" if math.isfinite(run.score) else "–"  # noqa: RUF001
     return (
-        f'<tr><td class="n">{place}</td><td>{escape(card.name)}</td><td>{escape(card.track)}</td>'
+        f'<tr><td class="n">{place or ""}</td><td>{escape(card.name)}</td><td>{escape(card.track)}</td>'
         f'<td class="n">{score}</td><td>{_bar(run)}</td><td class="n">{len(card.laps_s)}</td>'
         f'<td class="n">{best}</td><td class="n">{mean}</td><td>{escape(", ".join(run.worse))}</td></tr>'
     )

@@ -93,6 +93,9 @@ MEASURES: tuple[Measure, ...] = (
 
 BY_KEY = {measure.key: measure for measure in MEASURES}
 
+MIN_FRAMES = 10
+"""With fewer frames, a third of a second, a run has no figures: what they would say is chance."""
+
 
 @dataclass(frozen=True)
 class RunCard:
@@ -116,6 +119,11 @@ class RunCard:
     """One line each about what was counted how."""
     stand_ins: dict[str, str] = field(default_factory=dict)
     """Measure key to how it was found, of figures that stand in for measured ones (`analysis.stand_ins`)."""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there is any figure of the run: none is of one that ended as it began."""
+        return any(math.isfinite(value) for value in self.figures.values())
 
     @property
     def best_lap_s(self) -> float | None:
@@ -180,6 +188,8 @@ def card_of(
     laps_driven = driven / course.track.length_m if course and driven > 0 else math.nan
     figures = figures_of(frames, course, health or {}, laps=laps_driven, lap_s=mean_lap)
     figures |= _seen(frames, attention, lane, seconds, 0.0, math.inf)
+    if len(frames) < MIN_FRAMES:
+        figures = dict.fromkeys(BY_KEY, math.nan)
     stand_ins = stand_ins_of(figures, frames, lane=lane is not None)
     return RunCard(
         name=name,

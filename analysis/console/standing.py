@@ -62,7 +62,10 @@ def places() -> Response:
         verdict=ranking.verdict(),
         neighbours=ranking.neighbours(),
         weights=ranking.weights,
-        runs=[_place(one, ids[id(one.card)]) for one in ranking.runs],
+        runs=[
+            {"place": place, **_place(one, ids[id(one.card)])}
+            for place, one in zip(ranking.places(), ranking.runs, strict=True)
+        ],
     )
 
 

@@ -74,6 +74,31 @@ def test_weights_decide_and_measures_that_a_run_lacks_do_not_count() -> None:
     assert "no weighted measure" in rank([one, blind], {"weave_cm": 1.0}).verdict()
 
 
+def test_a_run_without_measures_has_no_place_and_takes_none_from_the_others() -> None:
+    quick, slow = card("quick", [10.0, 10.2, 9.9, 10.1]), card("slow", [12.0, 12.1, 11.8, 12.2])
+    frames = frame_table(3, steering_rad=np.zeros(3), speed_mps=np.ones(3))
+    brief = card_of("brief", frames, None)
+
+    ranking = rank([brief, slow, quick], {"lap_s": 1.0, "hesitations": 1.0})
+    alone = rank([brief, quick], {"lap_s": 1.0})
+
+    assert [run.card.name for run in ranking.runs] == ["quick", "slow", "brief"]
+    assert ranking.places() == [1, 2, None] and math.isnan(ranking.runs[2].score)
+    assert "quick is better than slow" in ranking.verdict()
+    assert ranking.neighbours()[1] == "No verdict: brief has no measures, it is too short."
+    assert alone.places() == [None, None]
+    assert alone.verdict() == "Only quick is long enough to be measured: no ranking."
+    assert rank([brief, brief], {"lap_s": 1.0}).verdict().startswith("None of the runs")
+
+
+def test_where_there_is_no_ranking_there_are_no_places() -> None:
+    one, blind = card("one", [9.0] * 3, weave_cm=1.0), card("blind", [9.0] * 3)
+
+    assert rank([one, blind], {"weave_cm": 1.0}).places() == [None, None]
+    assert rank([one], {"lap_s": 1.0}).places() == [None]
+    assert rank([one, blind], {"lap_s": 1.0}).places() == [1, 2]
+
+
 def test_a_ranking_is_the_same_whenever_it_is_looked_at() -> None:
     cards = [card("a", [9.0, 10.0, 11.0]), card("b", [9.5, 10.0, 12.0])]
 

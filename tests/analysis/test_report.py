@@ -80,6 +80,17 @@ def test_a_log_that_was_cut_off_is_measured_up_to_there_and_the_report_says_so(
             assert "[cut] is damaged and measured up to the damage: the file ends at byte 1000000" in words
 
 
+def test_a_run_of_a_few_frames_has_neither_place_nor_score_in_the_report(logs: Path, tmp_path: Path) -> None:
+    brief = [write_synthetic_log(tmp_path, frames=frames, name=f"brief{frames}") for frames in (0, 3)]
+
+    run(ReportConfig(logs=(logs, *brief), weights="weave_cm=1", json=tmp_path / "report.json"))
+
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert "is better than restless" in found["verdict"]
+    assert [one["place"] for one in found["runs"]] == [1, 2, None, None]
+    assert [one["score"] for one in found["runs"]][2:] == [None, None]
+
+
 def test_names_from_a_log_are_text_in_the_page(logs: Path) -> None:
     card = run_card(read_log(next(logs.glob("calm-*"))))
     evil = RunCard(**{**vars(card), "name": EVIL, "track": EVIL, "parameters": [EVIL]})

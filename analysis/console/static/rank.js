@@ -138,9 +138,9 @@ class Page {
     const answer = await ask(`/api/rank?${this.query}&${weights}`, () => {});
     if (number !== this.asked) return; // The weights have moved on.
     byId("verdict").textContent = answer.verdict;
-    byId("places").replaceChildren(...answer.runs.flatMap((run, at) => this.#lines(run, at, answer.neighbours[at])));
-    const heads = answer.runs.map(({ name }, at) =>
-      element("th", { className: "number run", text: String(at + 1) }, [element("span", { className: "sub", text: name })]),
+    byId("places").replaceChildren(...answer.runs.flatMap((run, at) => this.#lines(run, answer.neighbours[at])));
+    const heads = answer.runs.map(({ name, place }) =>
+      element("th", { className: "number run", text: String(place ?? "–") }, [element("span", { className: "sub", text: name })]),
     );
     byId("heads").replaceChildren(...[...byId("heads").children].slice(0, 2), ...heads);
     this.weights.show(answer.runs, this.figures, answer.weights);
@@ -175,11 +175,11 @@ class Page {
     byId("waiting-share").value = measured / of;
   }
 
-  #lines(run, at, neighbour) {
+  #lines(run, neighbour) {
     const link = element("a", { text: run.name, attributes: { href: `/log/${encodeURIComponent(run.id)}` } });
     const number = (text) => element("td", { className: "number", text });
     const line = element("tr", { className: "place" }, [
-      element("td", { className: "number rank", text: String(at + 1) }),
+      element("td", { className: "number rank", text: String(run.place ?? "–") }),
       element("td", { className: "name" }, [link, element("span", { className: "sub", text: run.track })]),
       element("td", { className: "number strong", text: fixed(run.score, 1) }),
       element("td", {}, [bar(run.score, run.interval), element("span", { className: "sub", text: this.#interval(run) })]),

@@ -173,6 +173,7 @@ def test_chosen_runs_are_ranked_and_weights_move_the_places_and_stay_in_the_addr
     keys = "[...document.querySelectorAll('[data-measure]')].map((row) => `${row.dataset.measure}=0`)"
     page.goto(f"{page.url.split('#')[0]}#{'&'.join(page.evaluate(keys))}")
     expect(page.locator("#verdict")).to_contain_text("no weighted measure in common")
+    expect(page.locator(".place .rank")).to_have_text(["–", "–"])  # noqa: RUF001
     page.locator("#usual").click()
     expect(page.locator("#verdict")).to_contain_text("is better than")
     with page.expect_download() as download:
