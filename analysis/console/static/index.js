@@ -39,9 +39,10 @@ function fill(row, card) {
   }
   const latency = `${fixed(card.latency_p50_ms, 1)} / ${fixed(card.latency_p99_ms, 1)} ms`;
   cell(row, "latency", card.latency_p50_ms === null ? "–" : latency);
-  const damage = element("span", { className: "alarm", text: card.damage ? "damaged" : "" });
-  cell(row, "stop", card.stop_reason, " ", damage);
-  if (card.damage) damage.title = card.damage;
+  cell(row, "stop", card.stop_reason);
+  const damage = row.querySelector(".damage");
+  damage.textContent = card.damage ? "damaged" : "";
+  damage.title = card.damage ?? "";
   if (card.has_pictures) {
     const id = encodeURIComponent(card.id);
     const picture = element("img", { attributes: { src: `/api/log/${id}/thumbnail.jpg?v=${card.version}`, alt: "" } });

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from analysis.bench_log import write_bench_log
 from analysis.console.config import ConsoleConfig
@@ -162,6 +162,55 @@ def test_nothing_runs_over_the_edge_at_a_pit_walls_or_a_tablets_size(list_page: 
         list_page.set_viewport_size({"width": width, "height": height})
         wide = list_page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width
+
+
+def test_a_long_reason_and_long_figures_do_not_push_the_buttons_over_the_edge(
+    list_page: Page, runs: ConsoleServer
+) -> None:
+    long = {
+        "stop_reason": "no fresh command for 100 ms",
+        "damage": "cut off",
+        "fps": 29.6,
+        "dropped": 1234,
+        "frames": 123_456,
+        "track": "reinvent-2018-wide",
+        "direction": "counterclockwise",
+        "duration_s": 3754.2,
+        "latency_p50_ms": 112.5,
+        "latency_p99_ms": 134.5,
+    }
+
+    def lengthen(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), **long})
+
+    list_page.route(re.compile("/card"), lengthen)
+    list_page.goto(runs.url())
+    for name in ("calm", "restless"):
+        expect(list_page.locator(f"tr[data-log^='{name}'] [data-field='stop']")).to_contain_text("100 ms")
+        expect(list_page.locator(f"tr[data-log^='{name}'] .damage")).to_have_attribute("title", "cut off")
+    for width in (1920, 1721, 1720, 1440, 1400, 1361, 1360, 1281, 1280, 1024, 961, 960, 768):
+        list_page.set_viewport_size({"width": width, "height": 900})
+        for button in list_page.locator("tr .delete").all():
+            box = button.bounding_box()
+            assert box is not None and box["x"] + box["width"] <= width, width
+        assert list_page.evaluate("document.documentElement.scrollWidth") <= width
+        expect(list_page.locator("tr[data-log^='calm'] .damage")).to_be_visible()
+
+
+def test_the_facts_of_a_run_with_a_best_lap_are_whole(list_page: Page, runs: ConsoleServer) -> None:
+    calm = next(one.id for one in runs.app.config["LIBRARY"].entries() if one.name.startswith("calm"))
+    list_page.goto(runs.url(f"/log/{calm}"))
+    settle(list_page)
+    expect(list_page.locator("#facts")).to_contain_text("best lap")
+    for width in (1440, 1400, 1280, 1101):
+        list_page.set_viewport_size({"width": width, "height": 900})
+        edge = list_page.locator("#facts").bounding_box()
+        assert edge is not None
+        for fact in list_page.locator("#facts li").all():
+            box = fact.bounding_box()
+            assert box is not None and box["x"] + box["width"] <= edge["x"] + edge["width"] + 1, width
+            assert box["y"] + box["height"] <= edge["y"] + edge["height"] + 1, width
 
 
 def test_a_continuous_policy_shows_both_outputs_and_either_can_be_explained(
