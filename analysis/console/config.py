@@ -13,8 +13,9 @@ from car.models import DEFAULT_FOLDER
 class ConsoleConfig:
     """Replay car logs in a browser: what the car saw, did and looked at."""
 
-    logs: Path = Path("logs")
-    """Folder of car logs, SIM_TRACE and metrics files of a simulator, or one of them."""
+    logs: Path = Path("runs/logs")
+    """Folder of car logs, SIM_TRACE and metrics files of a simulator, or one of them. Left out: where
+    `sim2race drive` writes."""
     host: str = "127.0.0.1"
     """Address to listen on. Any other than this machine's own needs the token that is printed at start."""
     port: int = 8432

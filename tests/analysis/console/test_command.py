@@ -16,6 +16,13 @@ from car.errors import Sim2RaceError, UnknownNameError
 from tests.car.logs import write_synthetic_log
 
 
+def test_the_console_looks_where_the_drive_writes() -> None:
+    drive = Path("ros2_ws/src/sim2race_car/sim2race_car/drive_config.py")
+    default = ConsoleConfig().logs.as_posix()
+
+    assert f'logs: Path = Path("{default}")' in (Path(__file__).parents[3] / drive).read_text()
+
+
 def test_a_server_answers_while_it_runs_and_frees_its_port_afterwards(tmp_path: Path) -> None:
     with ConsoleServer(ConsoleConfig(logs=tmp_path, port=0)) as server:
         port = server.port
