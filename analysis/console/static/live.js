@@ -123,6 +123,7 @@ class Live {
     const { drive, inference, place, device } = facts;
     byId("state").textContent = drive ? (drive.state === "driving" ? "driving" : `${drive.state}: ${drive.reason}`) : "waiting";
     byId("state").dataset.state = drive?.state ?? "";
+    this.drive.showAlone(!held && ["armed", "driving"].includes(drive?.state));
     byId("steering").textContent = signed(drive ? (drive.steering_rad * 180) / Math.PI : NaN, 1);
     byId("speed").textContent = fixed(drive?.speed_mps, 2);
     byId("latency").textContent = fixed(drive?.latency_ms, 1);

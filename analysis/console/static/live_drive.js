@@ -5,6 +5,7 @@ import { byId } from "./dom.js";
 import { isTyped } from "./keys.js";
 
 const BEAT_MS = 50;
+const SETTLE_MS = 500; // After a release the car's own report comes later than the hold's end.
 const KEYS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export class Drive {
@@ -13,6 +14,8 @@ export class Drive {
     this.press = null; // Name of the press while it is held.
     this.beats = null; // Ends the wait for the answer to its last beat.
     this.released = Promise.resolve(); // When the console has heard of the last release.
+    this.alone = null; // Since when the car drives and no page holds it.
+    this.isElsewhere = false;
     this.stick = { angle: 0, throttle: 0 };
     this.keys = new Set();
     this.hold = byId("hold");
@@ -146,10 +149,25 @@ export class Drive {
     byId("by-policy").setAttribute("aria-checked", String(!manual));
     byId("by-hand").setAttribute("aria-checked", String(manual));
     byId("stick").hidden = !manual;
-    byId("hold-help").textContent = manual
+    this.#showHelp();
+    this.#setStick(0, 0);
+  }
+
+  /** Take in whether the car drives although no page holds it: `sim2race drive` may have armed it. */
+  showAlone(drives) {
+    this.alone = drives && !this.press ? (this.alone ?? performance.now()) : null;
+    const isElsewhere = this.alone !== null && performance.now() - this.alone >= SETTLE_MS;
+    if (isElsewhere === this.isElsewhere) return;
+    this.isElsewhere = isElsewhere;
+    this.#showHelp();
+  }
+
+  #showHelp() {
+    byId("hold-title").textContent = this.isElsewhere ? "Hold to take over" : "Hold to drive";
+    const help = this.manual
       ? "Press and drag: up is forward, left is left. Or hold space and steer with the arrow keys. Let go and the car stops."
       : "Hold this, or the space bar. Let go and the car stops.";
-    this.#setStick(0, 0);
+    byId("hold-help").textContent = this.isElsewhere ? `Driving without your hand: armed elsewhere. ${help}` : help;
   }
 
   #showMaximum() {

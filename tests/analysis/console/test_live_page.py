@@ -56,6 +56,23 @@ def live(browser: Browser, garage: Garage, watch: Watch) -> Iterator[Page]:
     assert watch.problems == []
 
 
+def test_a_car_that_was_armed_elsewhere_is_said_to_be_and_a_hold_takes_it_over(
+    live: Page, garage: Garage
+) -> None:
+    expect(live.locator("#hold-title")).to_have_text("Hold to drive")
+    garage.car.state = "driving"
+    expect(live.locator("#hold-title")).to_have_text("Hold to take over")
+    expect(live.locator("#hold-help")).to_contain_text("Driving without your hand: armed elsewhere.")
+
+    live.keyboard.down(" ")
+    expect(live.locator("#hold-title")).to_have_text("Hold to drive")
+    expect(live.locator("#state")).to_have_text("driving")
+    live.keyboard.up(" ")
+
+    expect(live.locator("#state")).to_contain_text("ready")
+    assert garage.car.told[-1] == "disarm"
+
+
 def test_the_newest_frame_its_heat_map_and_the_numbers_are_shown(live: Page, garage: Garage) -> None:
     expect(live.locator("#name")).to_have_text("<b>tiny</b>")
     expect(live.locator("#bars > div")).to_have_count(9)
