@@ -142,9 +142,9 @@ def test_the_folders_of_an_evaluation_are_looked_through(tmp_path: Path) -> None
 
 
 def test_a_log_whose_folder_is_called_like_a_table_is_a_log(tmp_path: Path) -> None:
-    log = write_synthetic_log(tmp_path, frames=3)
+    log = write_synthetic_log(tmp_path, frames=30)
     named = log.rename(tmp_path / "log.csv")
 
-    assert len(open_run(named).frames) == 3
+    assert len(open_run(named).frames) == 30
     assert read_run_card(named).figures["fps"] > 0
     assert [run.path for run in list_runs(tmp_path)] == [named]
