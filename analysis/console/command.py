@@ -24,9 +24,16 @@ def run(config: ConsoleConfig) -> int:
         Sim2RaceError: the folder does not exist, no log has that name, or the port is taken.
     """
     console = Console()
+    make_default_folder(config)
     with ExitStack() as stack:
         graph = _open_graph(stack, config.policy) if config.live else None
         return _serve(console, config, graph)
+
+
+def make_default_folder(config: ConsoleConfig) -> None:
+    """Make the folder that the first drive would make; one that was named must be there."""
+    if config.logs == ConsoleConfig.logs:
+        config.logs.mkdir(parents=True, exist_ok=True)
 
 
 def _open_graph(stack: ExitStack, policy: Path | None) -> Live:

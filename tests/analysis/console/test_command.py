@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.console.command import run
+from analysis.console.command import make_default_folder, run
 from analysis.console.config import ConsoleConfig
 from analysis.console.server import ConsoleServer
 from car.errors import Sim2RaceError, UnknownNameError
@@ -21,6 +21,15 @@ def test_the_console_looks_where_the_drive_writes() -> None:
     default = ConsoleConfig().logs.as_posix()
 
     assert f'logs: Path = Path("{default}")' in (Path(__file__).parents[3] / drive).read_text()
+
+
+def test_before_the_first_drive_its_folder_is_made_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_default_folder(ConsoleConfig(logs=Path("elsewhere")))
+    make_default_folder(ConsoleConfig())
+    assert [path.as_posix() for path in Path().rglob("*")] == ["runs", "runs/logs"]
 
 
 def test_a_server_answers_while_it_runs_and_frees_its_port_afterwards(tmp_path: Path) -> None:
@@ -61,7 +70,7 @@ def test_a_log_that_does_not_exist_names_the_nearest(tmp_path: Path) -> None:
 def test_the_command_says_where_the_log_is_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     log = write_synthetic_log(tmp_path, frames=2)
     program = (
-        "from pathlib import Path; from analysis.console.command import run; "
+        "from pathlib import Path; from analysis.console.command import make_default_folder, run; "
         "from analysis.console.config import ConsoleConfig; "
         f"raise SystemExit(run(ConsoleConfig(logs=Path({str(tmp_path)!r}), port=0, log={log.name!r})))"
     )
