@@ -131,6 +131,18 @@ class _NoCallback(BaseCallback):
         return True
 
 
+def _policy_arguments(env: VecEnv, features: dict[str, Any]) -> dict[str, Any]:
+    """Return what stable-baselines3 builds the policy from; `features` are those of `CameraFeatures`."""
+    spec = network_spec(features["network"], width=features["width"], pool=features["pool"])
+    return {
+        "features_extractor_class": CameraFeatures,
+        "features_extractor_kwargs": features,
+        "share_features_extractor": spec.shared_trunk and not has_truth(env.observation_space),
+        "net_arch": [],
+        "normalize_images": False,
+    }
+
+
 class Learner(PPO):
     """PPO over a vector of simulated cars, advanced one rollout and update at a time."""
 
@@ -159,8 +171,7 @@ class Learner(PPO):
             teacher: whose choices the policy learns from as far as `advance` says; wants the ground truth.
             sky_mask_rows: rows of the picture, from the top, that the policy does not see.
         """
-        shape: dict[str, Any] = {"width": network_width, "pool": network_pool}
-        spec = network_spec(network, **shape)
+        features: dict[str, Any] = {"network": network, "width": network_width, "pool": network_pool}
         clip_end = config.clip_range if config.clip_range_end is None else config.clip_range_end
         self.teacher = teacher
         self.teacher_share = 0.0
@@ -179,13 +190,7 @@ class Learner(PPO):
             vf_coef=config.value_weight,
             max_grad_norm=config.max_gradient_norm,
             stats_window_size=EPISODE_WINDOW,
-            policy_kwargs={
-                "features_extractor_class": CameraFeatures,
-                "features_extractor_kwargs": {"network": network, **shape, "sky_mask_rows": sky_mask_rows},
-                "share_features_extractor": spec.shared_trunk and not has_truth(env.observation_space),
-                "net_arch": [],
-                "normalize_images": False,
-            },
+            policy_kwargs=_policy_arguments(env, features | {"sky_mask_rows": sky_mask_rows}),
             seed=seed,
             device="cpu",
         )
