@@ -6,7 +6,6 @@ depend on its neighbours, on the number of threads, or on the size of the batch.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from car.errors import Sim2RaceError, unknown_name
-from sim.camera import Mount, camera_named
+from sim.camera import camera_named, draw_mount
 from sim.chance import uniform
 from sim.crew import Crew
 from sim.eyes import Eyes
@@ -256,7 +255,7 @@ class Simulator:
         self._redraws[car] += 1
         track = self._track_of_route[int(self.places["route"][car])]
         scene = draw_scene(self._sites[track], self.config.noise, generator)
-        self.eyes.set_scene(car, scene, _draw_mount(self.config.noise, generator), track)
+        self.eyes.set_scene(car, scene, draw_mount(self.config.noise, generator), track)
 
     def set_pose(self, car: int, x_m: float, y_m: float, yaw_rad: float) -> None:
         """Put a car somewhere, at rest, without ending its episode."""
@@ -337,16 +336,3 @@ class Simulator:
                 self.rewards[car] = self._reward_file.reward(params.of(car), car=int(car))
             return
         self.rewards[:] = step_rewards(self.config.reward, self.places, self._table)
-
-
-def _draw_mount(noise: str, generator: np.random.Generator) -> Mount:
-    """Draw how far the camera is off its drawing; none without visual noise."""
-    if noise == "none":
-        return Mount()
-    height, pitch, roll, yaw = generator.uniform(-1.0, 1.0, size=4)
-    return Mount(
-        height_m=0.008 * height,
-        pitch_rad=math.radians(2.0) * pitch,
-        roll_rad=math.radians(1.0) * roll,
-        yaw_rad=math.radians(1.0) * yaw,
-    )
