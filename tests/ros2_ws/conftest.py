@@ -8,11 +8,9 @@ from typing import Any, TypeVar
 
 import pytest
 import rclpy
-from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.signals import SignalHandlerOptions
 
 from car.ros_domain import own_domain
 from car.topics import Service, Topic
@@ -26,8 +24,7 @@ class Graph:
     """Nodes and an executor to turn them; `tester` is a node to speak and listen with."""
 
     def __init__(self, domain: int) -> None:
-        self.context = Context()
-        rclpy.init(context=self.context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+        self.context = ros.own_context(domain)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._nodes: list[Node] = []
         self.tester = self.add(Node, "tester")

@@ -17,10 +17,8 @@ from types import TracebackType
 from typing import Any
 
 import rclpy
-from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 
 from car.calibration import default_calibration
 from car.drive_statistics import DriveStatistics
@@ -60,8 +58,7 @@ class Ears:
     ) -> None:
         self.heard: dict[str, deque[Any]] = {topic.name: deque(maxlen=KEPT) for topic in topics}
         """Messages by topic, the newest last."""
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+        self._context = ros.own_context(domain)
         self._node = Node("bench", namespace="sim2race", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)

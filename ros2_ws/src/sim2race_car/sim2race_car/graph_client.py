@@ -11,10 +11,8 @@ from typing import Any
 
 import rclpy
 from deepracer_interfaces_pkg.srv import EnableStateSrv
-from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from sim2race_msgs.msg import DriveReport, InferenceReport, TrackPosition
 from std_msgs.msg import String
 
@@ -49,8 +47,7 @@ class GraphClient:
         self.log_problem = ""
         """Why there is no log, in the words of the log node."""
         self._statistics = statistics
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+        self._context = ros.own_context(domain)
         self._node = Node("drive_command", namespace="sim2race", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)

@@ -18,10 +18,8 @@ import rclpy
 from deepracer_interfaces_pkg.msg import DeviceStatusMsg, InferResultsArray
 from deepracer_interfaces_pkg.srv import ActiveStateSrv, EnableStateSrv, NavThrottleSrv
 from nav_msgs.msg import Odometry
-from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage
 from sim2race_msgs.msg import DriveReport, InferenceReport, TrackPosition
 from std_msgs.msg import String
@@ -121,8 +119,7 @@ class LiveClient:
 
     def __init__(self, listener: Listener, domain: int | None = None) -> None:
         self._listener = listener
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+        self._context = ros.own_context(domain)
         self._node = Node("console", namespace="sim2race", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)

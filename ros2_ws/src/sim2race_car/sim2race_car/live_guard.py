@@ -18,7 +18,6 @@ import rclpy
 from deepracer_interfaces_pkg.srv import EnableStateSrv
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
 from car.topics import ENABLE_STATE, STOP
@@ -61,11 +60,11 @@ def main() -> None:
     # The terminal's Ctrl-C is for the console; this process ends with the pipe.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    node = Node("console_guard", namespace="sim2race")
+    context = ros.own_context()
+    node = Node("console_guard", namespace="sim2race", context=context)
     client = node.create_client(EnableStateSrv, ENABLE_STATE.name)
     stops = ros.publish(node, STOP)
-    executor = SingleThreadedExecutor()
+    executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     thread = threading.Thread(target=_turn, args=(executor,), name="graph", daemon=True)
     thread.start()
@@ -84,7 +83,7 @@ def main() -> None:
     executor.shutdown()
     thread.join()
     node.destroy_node()
-    rclpy.try_shutdown()
+    rclpy.try_shutdown(context=context)
 
 
 def _turn(executor: SingleThreadedExecutor) -> None:

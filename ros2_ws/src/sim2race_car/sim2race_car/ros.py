@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from typing import Any
 
 import rclpy
 from builtin_interfaces.msg import Time
+from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.service import Service as RosService
+from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from car.errors import Sim2RaceError
@@ -103,12 +106,25 @@ def ns_from_time(stamp: Time) -> int:
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
+def own_context(domain: int | None = None) -> Context:
+    """Return a context of its own that leaves the signals to its owner.
+
+    Args:
+        domain: ROS 2 domain; `ROS_DOMAIN_ID` or 0 when not given.
+    """
+    _leave_shared_memory()
+    context = Context()
+    rclpy.init(context=context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+    return context
+
+
 def run(make_node: Callable[[], Node]) -> None:
     """Live as one node until a signal, and end in order whatever the signal is.
 
     A node brings its hardware to rest in `destroy_node`, which is therefore reached on every way out. A
     user's mistake ends the process with exit status 2 and one line.
     """
+    _leave_shared_memory()
     rclpy.init()
     # rclpy sees to SIGINT and SIGTERM; a closed terminal must not leave a car driving either.
     for number in (signal.SIGHUP, signal.SIGQUIT):
@@ -140,6 +156,15 @@ def run(make_node: Callable[[], Node]) -> None:
                 node.destroy_node()
         rclpy.try_shutdown()
     sys.exit(status)
+
+
+def _leave_shared_memory() -> None:
+    """Let Fast DDS speak by UDP alone, unless its transports have been chosen already.
+
+    A process that is killed keeps what it was reading in a writer's shared memory; after a few such deaths
+    the writer has no room left, and the car gets no pictures for the death of a console that only watched.
+    """
+    os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from types import TracebackType
 
 import rclpy
-from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 
 from car.readiness import PartStatus, Readiness
+from sim2race_car import ros
 from sim2race_car.readiness_watch import ReadinessWatch
 
 SPIN_S = 0.05
@@ -24,8 +23,7 @@ class StatusClient:
     """
 
     def __init__(self, domain: int) -> None:
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+        self._context = ros.own_context(domain)
         self._node = Node("status_command", namespace="sim2race", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
