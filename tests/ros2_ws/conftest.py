@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from rclpy.parameter import Parameter
 from car.ros_domain import own_domain
 from car.topics import Service, Topic
 from sim2race_car import ros
+from sim2race_car.transport import leave_shared_memory
 
 DEADLINE_S = 10.0
 AnyNode = TypeVar("AnyNode", bound=Node)
@@ -88,7 +90,10 @@ class Graph:
 
 @pytest.fixture
 def graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    environment = os.environ | {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    leave_shared_memory(environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
     with own_domain() as domain:
         made = Graph(domain)

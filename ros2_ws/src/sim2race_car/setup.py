@@ -9,6 +9,7 @@ setup(
     name=NAME,
     version="0.1.0",
     packages=[NAME],
+    package_data={NAME: ["transports/*.xml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -16,7 +17,7 @@ setup(
     install_requires=["setuptools"],
     # By this colcon knows what runs the tests.
     extras_require={"test": ["pytest"]},
-    zip_safe=True,
+    zip_safe=False,
     maintainer="sim2race",
     maintainer_email="sim2race@example.com",
     description="The nodes that run on the car",

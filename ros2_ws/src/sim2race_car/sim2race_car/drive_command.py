@@ -34,6 +34,7 @@ from sim2race_car.drive_config import DriveConfig as DriveConfig
 from sim2race_car.drive_config import check_config
 from sim2race_car.drive_config import graph_arguments as graph_arguments
 from sim2race_car.drive_display import DriveDisplay, print_summary
+from sim2race_car.transport import leave_shared_memory
 
 SIM_CAR = "sim_car"
 REPLAY = "replay"
@@ -127,7 +128,9 @@ def ros_environment(domain: int, folder: Path) -> dict[str, str]:
         "ROS_LOG_DIR": str(folder),
         "PYTHONUNBUFFERED": "1",
     }
-    return {name: value for name, value in wanted.items() if not os.environ.get(name)}
+    together = os.environ | {name: value for name, value in wanted.items() if not os.environ.get(name)}
+    leave_shared_memory(together)
+    return {name: value for name, value in together.items() if os.environ.get(name) != value}
 
 
 def _start_nodes(group: ProcessGroup, graph: str, given: Mapping[str, Value]) -> None:

@@ -24,6 +24,7 @@ from rclpy.subscription import Subscription
 
 from car.errors import Sim2RaceError
 from car.topics import Durability, Reliability, Service, Topic
+from sim2race_car.transport import leave_shared_memory
 
 RELIABILITY = {
     Reliability.RELIABLE: ReliabilityPolicy.RELIABLE,
@@ -112,7 +113,7 @@ def own_context(domain: int | None = None) -> Context:
     Args:
         domain: ROS 2 domain; `ROS_DOMAIN_ID` or 0 when not given.
     """
-    _leave_shared_memory()
+    leave_shared_memory(os.environ)
     context = Context()
     rclpy.init(context=context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
     return context
@@ -124,7 +125,7 @@ def run(make_node: Callable[[], Node]) -> None:
     A node brings its hardware to rest in `destroy_node`, which is therefore reached on every way out. A
     user's mistake ends the process with exit status 2 and one line.
     """
-    _leave_shared_memory()
+    leave_shared_memory(os.environ)
     rclpy.init()
     # rclpy sees to SIGINT and SIGTERM; a closed terminal must not leave a car driving either.
     for number in (signal.SIGHUP, signal.SIGQUIT):
@@ -156,15 +157,6 @@ def run(make_node: Callable[[], Node]) -> None:
                 node.destroy_node()
         rclpy.try_shutdown()
     sys.exit(status)
-
-
-def _leave_shared_memory() -> None:
-    """Let Fast DDS speak by UDP alone, unless its transports have been chosen already.
-
-    A process that is killed keeps what it was reading in a writer's shared memory; after a few such deaths
-    the writer has no room left, and the car gets no pictures for the death of a console that only watched.
-    """
-    os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
 
 
 def _interrupt(number: int, frame: object) -> None:
