@@ -37,7 +37,9 @@ class EvaluateConfig:
     direction: Literal["both", "counter-clockwise", "clockwise"] = "both"
     """Direction of driving."""
     laps: int = 10
-    """Attempts per track and direction; each has surroundings and a car of its own."""
+    """Attempts per track and direction; each has surroundings and a car of its own. In a race, its laps."""
+    cars: int = 1
+    """Races per track and direction, each with surroundings and a car of its own; for --rules only."""
     noise: str = "high"
     """Visual noise: none, low, high, or unseen, which training never draws."""
     vehicle: str = "real-car"
@@ -64,7 +66,16 @@ class EvaluateConfig:
 
 
 def run(config: EvaluateConfig) -> int:
-    """Evaluate as `config` says, print the table and write the JSON."""
+    """Evaluate as `config` says, print the table and write the JSON.
+
+    Raises:
+        Sim2RaceError: as `evaluate_policy` and `race_policy`; or there are cars without a race.
+    """
+    if config.rules == "laps" and config.cars != 1:
+        raise Sim2RaceError(
+            f"--cars is {config.cars}, and every single lap has a car of its own anyway; expected --rules "
+            "reference with it, for laps on end, or --laps alone."
+        )
     policy = Policy.load(config.policy)
     console = Console()
     if config.rules == "laps":
@@ -117,7 +128,7 @@ def evaluate_policy(policy: Policy, config: EvaluateConfig) -> Evaluation:
 
 
 def race_policy(policy: Policy, config: EvaluateConfig) -> list[RaceResult]:
-    """Drive the races that `config` asks for: a car per track and direction, `laps` laps on end each.
+    """Drive the races that `config` asks for, `laps` laps on end by each of its cars.
 
     Raises:
         Sim2RaceError: as `evaluate_policy`; or races were to start anywhere but on the line.
@@ -133,6 +144,7 @@ def race_policy(policy: Policy, config: EvaluateConfig) -> list[RaceResult]:
         frames=policy.frames,
         history=policy.history,
         seed=config.seed,
+        cars=config.cars,
         trace=config.trace,
     )
 

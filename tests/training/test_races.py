@@ -16,12 +16,13 @@ from car.errors import Sim2RaceError
 from sim.driving import DrivingBatch
 from sim.pilot import pursue
 from sim.race import RULES
+from sim.race_metrics import Trial
 from sim.simulator import SimConfig
 from tests.car.policies import save_policy
 from tests.training.scripted import CHEVRON
 from training import races
 from training.evaluate import EvaluateConfig, run
-from training.races import RaceResult, drive_races
+from training.races import RaceResult, drive_races, race_table
 
 SIM = SimConfig(tracks=("trapezoid-narrow",), noise="none", vary_vehicle=False, control_rate_hz=15.0)
 
@@ -71,6 +72,39 @@ def test_driving_straight_on_costs_penalties_until_the_trial_has_failed(tmp_path
     # Two penalties of two seconds; the third mistake ends it.
     assert statuses.count("pause") == 2 * 2 * 15
     assert statuses.count("off_track") == 3
+
+
+def _trial(seconds: float, status: str = "lap_complete") -> Trial:
+    return Trial(status, 100.0, start_s=0.0, end_s=seconds)
+
+
+@pytest.mark.parametrize(
+    ("trials", "average_s"),
+    [
+        ([_trial(11.0), _trial(10.0), _trial(9.0), _trial(9.5)], 9.5),
+        # A trial that failed stands between laps; what is left is too short.
+        ([_trial(9.0), _trial(9.0), _trial(1.0, "time_up"), _trial(9.0)], None),
+        ([_trial(9.0), _trial(9.0)], None),
+    ],
+)
+def test_the_best_average_is_of_three_laps_on_end(trials: list[Trial], average_s: float | None) -> None:
+    assert RaceResult("trapezoid", "clockwise", 4, tuple(trials)).best_average_s() == average_s
+
+
+def test_several_cars_race_each_for_itself() -> None:
+    rules = replace(RULES["reference"], trials=1, max_resets=1)
+    sim = replace(SIM, vary_vehicle=True)
+    found = drive_races(_straight_on, sim, rules, action_space=CHEVRON, frames=1, seed=7, cars=3)
+    assert [race.direction for race in found] == ["counter-clockwise", "clockwise"] * 3
+    assert len({race.trials[-1].end_s for race in found}) > 2, "cars are drawn one by one"
+    table = race_table(found, title="")
+    assert [list(column.cells) for column in table.columns][2:4] == [["3", "3"], ["0/3", "0/3"]]
+
+
+def test_single_laps_take_no_number_of_cars(tmp_path: Path) -> None:
+    config = EvaluateConfig(policy=tmp_path / "policy.onnx", cars=2)
+    with pytest.raises(Sim2RaceError, match="expected --rules reference"):
+        run(config)
 
 
 def test_the_command_prints_races_and_writes_figures_and_traces(
