@@ -29,6 +29,7 @@ class Kind(Enum):
     DISK = "disk"
     LOAD = "load"
     FLOOD = "flood"
+    OPEN = "open"
 
 
 class Setting(Enum):
@@ -113,6 +114,7 @@ FAULTS: tuple[Fault, ...] = (
     # A stop here has no fault behind it, and says how far the rows that must go on can be believed.
     Fault("nothing", "none, for comparison", Kind.NOTHING, "", None),
     *_nodes(),
+    Fault("open-console", "a console with the live page is opened and closed", Kind.OPEN, CONSOLE, None),
     *_camera_node(),
     *_console(),
     Fault("camera-stall", "the camera sends nothing more", Kind.CAMERA, "stall"),

@@ -51,6 +51,8 @@ VIEW_DTYPE = np.dtype(
 """A camera: place, heading, height, largest |t| of its rays, motion, where this plane's grain begins, and the
 moment, which all planes of a picture share."""
 PLANES = ("luma", "red", "green", "blue")
+SMALLEST_LOOK = 2
+"""Pictures that are worth handing over to another core."""
 _PLANE_WEIGHTS = np.vstack([LUMA_WEIGHTS, np.eye(3, dtype=np.float32)])
 _HIDDEN_LIGHT = {
     "shadows": ("shade_contrast",),
@@ -199,6 +201,7 @@ class Eyes:
         self._crew.share(
             lambda first, last: render_batch(first, last, out, cars, self._ground, self._optics, world),
             len(cars),
+            smallest=SMALLEST_LOOK,
         )
         return out
 

@@ -77,6 +77,7 @@ class FaultBench:
             Kind.DISK: self._hurt_disk,
             Kind.LOAD: self._starve,
             Kind.FLOOD: self._flood,
+            Kind.OPEN: self._open_and_close,
         }
 
     def __enter__(self) -> FaultBench:
@@ -273,6 +274,14 @@ class FaultBench:
         finally:
             self._order("")
             self._graph.group.stop([FLOODER.name])
+
+    @contextmanager
+    def _open_and_close(self, fault: Fault) -> Iterator[float]:
+        since_s = time.monotonic()
+        start_console(self._graph)
+        self._await_console()
+        self._graph.group.stop([fault.target])
+        yield since_s
 
     def _order(self, word: str) -> float:
         """Tell the injector what to spoil, and return when that took effect, on the monotonic clock.
