@@ -14,6 +14,7 @@ from rich.table import Table
 from car.action_space import DiscreteActionSpace
 from car.errors import Sim2RaceError
 from car.models import DEFAULT_FOLDER, FPS, ModelStore
+from car.plain_text import plain
 from car.policy import Policy
 
 
@@ -143,5 +144,4 @@ def _describe(policy: Policy) -> list[tuple[str, str]]:
         ("trained", f"{metadata.trained_at[:10]}, {metadata.steps} steps, {', '.join(metadata.tracks)}"),
         ("hash", policy.sha256),
     ]
-    # A file from somewhere must not talk to the terminal.
-    return [(what, "".join(c if c.isprintable() else "?" for c in text)) for what, text in rows]
+    return [(what, plain(text)) for what, text in rows]

@@ -12,6 +12,7 @@ import tyro
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from car.action_space import (
     ActionSpace,
@@ -22,6 +23,8 @@ from car.action_space import (
 )
 from car.errors import Sim2RaceError
 from car.files import write_atomically
+from car.plain_text import plain
+from car.policy import Policy
 from sim.car_limits import limits_of
 from sim.pictures import MapPicture, caption, save_picture
 from sim.race_line import RaceLine, Wheels, race_line
@@ -38,7 +41,9 @@ class LimitConfig:
     vehicle: str = "real-car"
     """Vehicle preset: real-car, real-car-uncalibrated, aws-v4, aws-v5 or ideal; the nominal car."""
     actions: Path | None = None
-    """DeepRacer model_metadata.json with the action space; the inverted chevron unless given."""
+    """DeepRacer model_metadata.json with the action space; the inverted chevron unless one is given."""
+    policy: Path | None = None
+    """A policy.onnx whose action space it is, instead of --actions."""
     top_speed: tuple[float, ...] = (4.0,)
     """Further limits: any steering, and any speed from standing to this, in m/s."""
     direction: Literal["both", "counter-clockwise", "clockwise"] = "counter-clockwise"
@@ -114,11 +119,12 @@ def limits(config: LimitConfig) -> list[Limit]:
     """Return the limits that `config` asks for: of the action space, then of each top speed.
 
     Raises:
-        Sim2RaceError: a name does not exist, a file cannot be read, or a top speed is none.
+        Sim2RaceError: a name does not exist, a file cannot be read, a top speed is none, or the action
+            space is named twice.
     """
     car, _ = vehicle_named(config.vehicle)
-    actions = default_action_space() if config.actions is None else load_model_metadata(config.actions)
-    spaces: list[tuple[str, ActionSpace]] = [(f"actions, to {_top_mps(actions):g} m/s", actions)]
+    of_whom, actions = _actions(config)
+    spaces: list[tuple[str, ActionSpace]] = [(f"{of_whom}, to {_top_mps(actions):g} m/s", actions)]
     for top_mps in config.top_speed:
         if not 0.0 < top_mps <= 10.0:
             raise Sim2RaceError(f"top_speed is {top_mps}; expected more than 0, up to 10 m/s.")
@@ -143,7 +149,7 @@ def limit_table(found: Sequence[Limit], *, title: str) -> Table:
     for one in found:
         figures = one.figures()
         table.add_row(
-            one.commands,
+            Text(one.commands),
             "cw" if one.line.track.clockwise else "ccw",
             f"{figures['flying_lap_s']:.2f} s",
             f"{figures['standing_lap_s']:.2f} s",
@@ -160,6 +166,18 @@ def draw(limit: Limit) -> Any:
     picture.add_speeds(limit.line.points_m, limit.line.speed_mps)
     text = f"{limit.line.track.name}, {limit.commands}: {limit.line.flying_lap_s:.2f} s flying"
     return caption(picture.image, text)
+
+
+def _actions(config: LimitConfig) -> tuple[str, ActionSpace]:
+    """Return whose actions they are, in words, and the action space."""
+    if config.policy is not None and config.actions is not None:
+        raise Sim2RaceError("--policy and --actions both give an action space; expected one of them.")
+    if config.policy is not None:
+        policy = Policy.load(config.policy)
+        return plain(f"actions of {policy.metadata.name}"), policy.action_space
+    if config.actions is not None:
+        return plain(f"actions of {config.actions.name}"), load_model_metadata(config.actions)
+    return "default actions", default_action_space()
 
 
 def _top_mps(actions: ActionSpace) -> float:

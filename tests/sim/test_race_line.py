@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from car.action_space import ContinuousActionSpace, DiscreteActionSpace, default_action_space
-from car.errors import Sim2RaceError, UnknownNameError
+from car.errors import BadFileError, Sim2RaceError, UnknownNameError
 from sim.car_limits import CarLimits, limits_of
 from sim.limit_command import LimitConfig, limits, run
 from sim.race_line import race_line
@@ -22,6 +22,7 @@ from sim.track import Track, build_track
 from sim.vehicle import STATE_DTYPE, drive_constant
 from sim.vehicle_parameters import PARAMETER_DTYPE, VEHICLES, VehicleParameters, parameter_row
 
+HALL = Path(__file__).parents[2] / "car" / "policies" / "hall.onnx"
 LOCK = math.radians(20.0)
 REAL = VEHICLES["real-car"][0]
 # A car whose motor gives what it can at any speed, and whose tyres slip so little that they cost nothing.
@@ -126,6 +127,24 @@ def test_more_speed_is_a_faster_lap_and_the_command_says_so(
     assert f"{laps[-1]:.2f}" in capsys.readouterr().out
     picture = cv2.imread(str(tmp_path / "line.png"))
     assert picture is not None and picture.shape[1] == 960
+
+
+def test_the_limit_with_a_policys_actions_stands_beside_the_free_choice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = LimitConfig(track="trapezoid-narrow", policy=HALL, json=tmp_path / "l.json")
+    assert run(config) == 0
+    actions, free = json.loads((tmp_path / "l.json").read_text())["limits"]
+    assert (actions["commands"], free["commands"]) == ("actions of hall, to 3 m/s", "any, to 4 m/s")
+    assert free["flying_lap_s"] < actions["flying_lap_s"]
+    assert "actions of hall, to 3 m/s" in capsys.readouterr().out
+
+
+def test_an_action_space_is_given_once(tmp_path: Path) -> None:
+    with pytest.raises(Sim2RaceError, match="--policy and --actions both give an action space"):
+        limits(LimitConfig(policy=HALL, actions=tmp_path / "model_metadata.json"))
+    with pytest.raises(BadFileError, match="does not exist"):
+        limits(LimitConfig(policy=tmp_path / "policy.onnx"))
 
 
 def test_what_does_not_exist_is_named() -> None:
