@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -16,43 +16,108 @@ from car.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchConfig:
-    """Measure how fast a part is on this machine."""
+class BenchSim:
+    """The simulator: steps per second, by number of cars and cores, and memory."""
 
-    what: Annotated[
-        Literal["sim", "learner", "console", "page", "car", "faults", "fuzz"], tyro.conf.Positional
-    ] = "sim"
-    """What to measure."""
     seconds: float = 3.0
     """Time spent on each line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchLearner:
+    """The learner: trainings that differ in one setting each."""
+
+    steps: int = 12_288
+    """Length of each training."""
+    seeds: int = 1
+    """Trainings of each variant."""
+    seed: int = 1
+    """Of the first training of each variant."""
+    laps: bool = False
+    """Train with the teacher, and drive greedily at the end, to see what speed costs."""
+    only: tuple[str, ...] = ()
+    """Names of variants, such as pool-4; all by default."""
+    folder: Path = Path("runs/bench-learner")
+    """Where the trainings are kept, and learner.md; what is there is not measured again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConsole:
+    """The console: opening a log, heat maps and video."""
+
     minutes: float = 10.0
-    """Length of the log that the console opens, and of the drive of the car."""
+    """Length of the log."""
+    seconds: float = 3.0
+    """Time spent on each line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchPage:
+    """The console's pages in a browser: first view, scrubbing, live."""
+
+    minutes: float = 10.0
+    """Length of the log."""
+    seconds: float = 3.0
+    """Time that the live page is watched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchCar:
+    """The car's node graph: how old a frame is when it moves the car, over a drive of minutes."""
+
+    minutes: float = 10.0
+    """Length of the drive."""
     policy: Path | None = None
     """What drives the car; an untrained network if none."""
     fps: float = 30.0
     """Camera of the car, frames per second."""
     load: bool = False
-    """Let another program keep one core busy while the car drives."""
-    trials: int = 20
-    """How often every fault of the car is brought about."""
-    only: tuple[str, ...] = ()
-    """Names of faults, or of the learner's variants, such as pool-4; all by default."""
-    files: int = 10_000
-    """Damaged and hostile files that the console is made to open."""
-    seed: int = 1
-    """Of those files, or of the learner's first training."""
-    steps: int = 12_288
-    """Length of each of the learner's trainings."""
-    seeds: int = 1
-    """Trainings of each variant of the learner."""
-    laps: bool = False
-    """Train the learner with its teacher, and drive greedily at the end, to see what speed costs."""
-    folder: Path = Path("runs/bench-learner")
-    """Where the learner's trainings are kept, and learner.md; what is there is not measured again."""
-    report: Path | None = None
-    """Where a run over damaged files keeps what it has found; one that was stopped goes on from there."""
+    """Let another program keep one core busy meanwhile."""
     markdown: Path | None = None
-    """Write the table of car or faults here, too."""
+    """Write the tables here, too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchFaults:
+    """The car's faults: how soon both pulses are neutral after each of them."""
+
+    trials: int = 20
+    """How often every fault is brought about."""
+    only: tuple[str, ...] = ()
+    """Names of faults, such as camera-frozen; all by default."""
+    policy: Path | None = None
+    """What drives the car; an untrained network if none."""
+    markdown: Path | None = None
+    """Write the table here, too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchFuzz:
+    """Damaged and hostile files, opened by the console: anything but a refusal is a fault."""
+
+    files: int = 10_000
+    """How many."""
+    seed: int = 1
+    """Of all of them."""
+    report: Path | None = None
+    """Where what was found is kept; a run that was stopped goes on from there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig:
+    """Measure how fast a part is on this machine."""
+
+    what: Annotated[
+        Annotated[BenchSim, tyro.conf.subcommand("sim", prefix_name=False)]
+        | Annotated[BenchLearner, tyro.conf.subcommand("learner", prefix_name=False)]
+        | Annotated[BenchConsole, tyro.conf.subcommand("console", prefix_name=False)]
+        | Annotated[BenchPage, tyro.conf.subcommand("page", prefix_name=False)]
+        | Annotated[BenchCar, tyro.conf.subcommand("car", prefix_name=False)]
+        | Annotated[BenchFaults, tyro.conf.subcommand("faults", prefix_name=False)]
+        | Annotated[BenchFuzz, tyro.conf.subcommand("fuzz", prefix_name=False)],
+        tyro.conf.arg(name=""),
+    ] = BenchSim()
+    """What to measure; each has options of its own: sim2race bench faults --help"""
 
 
 def run(config: BenchConfig) -> int:
@@ -61,26 +126,27 @@ def run(config: BenchConfig) -> int:
     Raises:
         Sim2RaceError: a number is not above 0, or a package is missing.
     """
+    bench = config.what
     for name in ("seconds", "minutes", "fps", "trials", "files", "steps", "seeds"):
-        number = getattr(config, name)
-        if not number > 0:
+        number = getattr(bench, name, None)
+        if number is not None and not number > 0:
             raise Sim2RaceError(f"--{name} is {number}; expected a number above 0.")
-    if config.what == "console":
-        return _bench_console(config)
-    if config.what == "page":
-        return _bench_page(config)
-    if config.what in ("car", "faults"):
-        return _bench_graph(config)
-    if config.what == "fuzz":
-        return _bench_fuzz(config)
-    if config.what == "learner":
-        return _bench_learner(config)
+    if isinstance(bench, BenchConsole):
+        return _bench_console(bench)
+    if isinstance(bench, BenchPage):
+        return _bench_page(bench)
+    if isinstance(bench, BenchCar | BenchFaults):
+        return _bench_graph(bench)
+    if isinstance(bench, BenchFuzz):
+        return _bench_fuzz(bench)
+    if isinstance(bench, BenchLearner):
+        return _bench_learner(bench)
     from sim.bench import run_bench
 
-    return run_bench(Console(), seconds=config.seconds)
+    return run_bench(Console(), seconds=bench.seconds)
 
 
-def _bench_learner(config: BenchConfig) -> int:
+def _bench_learner(config: BenchLearner) -> int:
     """Measure trainings that differ in one setting each."""
     try:
         from training.learner_bench import LearnerBench, run_learner_bench
@@ -101,7 +167,7 @@ def _bench_learner(config: BenchConfig) -> int:
     return run_learner_bench(Console(), bench)
 
 
-def _bench_console(config: BenchConfig) -> int:
+def _bench_console(config: BenchConsole) -> int:
     """Measure the console, with heat maps of untrained networks: speed does not depend on the weights."""
     from analysis.bench import run_bench
 
@@ -110,7 +176,7 @@ def _bench_console(config: BenchConfig) -> int:
         return run_bench(Console(), minutes=config.minutes, seconds=config.seconds, policies=policies)
 
 
-def _bench_page(config: BenchConfig) -> int:
+def _bench_page(config: BenchPage) -> int:
     """Measure the console's pages in the browser, with heat maps of an untrained network."""
     try:
         from analysis.console.page_bench import run_page_bench
@@ -122,7 +188,7 @@ def _bench_page(config: BenchConfig) -> int:
         return run_page_bench(Console(), minutes=config.minutes, policy=policy, seconds=config.seconds)
 
 
-def _bench_graph(config: BenchConfig) -> int:
+def _bench_graph(config: BenchCar | BenchFaults) -> int:
     """Measure the running node graph, with a policy file of its own, because one of the faults damages it."""
     try:
         from sim2race_car.bench_car import run_car
@@ -135,7 +201,7 @@ def _bench_graph(config: BenchConfig) -> int:
         else:
             Policy.load(config.policy)
             policy = Path(shutil.copy(config.policy, Path(folder) / "policy.onnx"))
-        if config.what == "car":
+        if isinstance(config, BenchCar):
             return run_car(
                 Console(),
                 policy,
@@ -149,7 +215,7 @@ def _bench_graph(config: BenchConfig) -> int:
         )
 
 
-def _bench_fuzz(config: BenchConfig) -> int:
+def _bench_fuzz(config: BenchFuzz) -> int:
     """Open damaged and hostile files by the thousand; 1 if anything but a refusal came of one."""
     from analysis.fuzz import run_fuzz
 

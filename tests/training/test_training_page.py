@@ -12,6 +12,7 @@ import pytest
 import tyro
 
 import sim2race
+from sim2race_bench import BenchLearner
 from training.networks import NETWORKS
 from training.school import SCHOOLS, school_named
 from training.settings import NOT_VARIED, setting_kinds
@@ -29,7 +30,8 @@ def test_its_commands_are_understood(command: str) -> None:
 
 def test_its_options_exist() -> None:
     known = {name.replace("_", "-") for name in (*setting_kinds(), *NOT_VARIED)}
-    for name in ("bench", "evaluate", "export", "sweep", "matrix", "runs"):
+    known |= {field.name.replace("_", "-") for field in dataclasses.fields(BenchLearner)}
+    for name in ("evaluate", "export", "sweep", "matrix", "runs"):
         row = sim2race.SUBCOMMANDS[name]
         config = getattr(importlib.import_module(row.module), row.config)
         known |= {field.name.replace("_", "-") for field in dataclasses.fields(config)}
