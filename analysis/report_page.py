@@ -10,6 +10,9 @@ from analysis.measures_pace import CONSECUTIVE
 from analysis.ranking import Ranked, Ranking
 from analysis.run_card import BY_KEY, RunCard
 
+DASH = "–"  # noqa: RUF001
+"""Stands in a table where there is no figure."""
+
 _STYLE = """
 :root{color-scheme:light dark;--ink:#14191e;--mute:#56626d;--line:#d5dade;--ground:#fff;--fill:#b45309}
 @media(prefers-color-scheme:dark){:root{--ink:#eef2f5;--mute:#95a1ad;--line:#262e36;--ground:#0b0e11;--fill:#ff9f1c}}
@@ -84,7 +87,7 @@ def spread(cards: Iterable[RunCard]) -> str:
 def shown(value: float | None, key: str) -> str:
     """Return a figure as people read it, with its unit; a dash where it is unknown."""
     if value is None or not math.isfinite(value):
-        return "–"  # noqa: RUF001
+        return DASH
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     unit = BY_KEY[key].unit
     return f"{value:.{digits}f}" + (f" {unit}" if unit else "")
@@ -105,8 +108,8 @@ def best_of(key: str, cards: list[RunCard]) -> float | None:
 def _score_row(place: int | None, run: Ranked, mean_of: int) -> str:
     card = run.card
     times = (card.best_lap_s, card.best_mean_s(mean_of))
-    best, mean = ("–" if time_s is None else f"{time_s:.2f} s" for time_s in times)  # noqa: RUF001
-    score = f"{run.score:.1f}" if math.isfinite(run.score) else "–"  # noqa: RUF001
+    best, mean = (DASH if time_s is None else f"{time_s:.2f} s" for time_s in times)
+    score = f"{run.score:.1f}" if math.isfinite(run.score) else DASH
     return (
         f'<tr><td class="n">{place or ""}</td><td>{escape(card.name)}</td><td>{escape(card.track)}</td>'
         f'<td class="n">{score}</td><td>{_bar(run)}</td><td class="n">{len(card.laps_s)}</td>'

@@ -10,19 +10,20 @@ beside itself. The signals are then what each asks for, frame by frame, and not 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 
 from analysis.alignment import Alignment, align_by_lap, align_by_place, align_by_time, best_lap
-from analysis.compare import judgement
+from analysis.compare import Difference, differences, judgement, lacking_line
 from analysis.console.asked import library, shelf
 from analysis.console.decisions import agreement, decisions, logged, signals
 from analysis.console.documents import packed, plain
 from analysis.console.library import LogEntry
 from analysis.laps import Lap
-from analysis.ranking import difference_interval, parse_weights, rank
+from analysis.ranking import parse_weights, rank
 from analysis.report_page import shown
 from analysis.run_card import BY_KEY, RunCard
 from analysis.trace_log import laps_of
@@ -48,7 +49,7 @@ def document(first: str, second: str) -> Response:
     opened = [library().open(entry.id) for entry in entries]
     if opened[0] is None or opened[1] is None:
         abort(404, "There is no log of that name here.")
-    cards = [library().card(entry)[1] for entry in entries]
+    cards = library().card(entries[0])[1], library().card(entries[1])[1]
     logs = opened[0].log, opened[1].log
     laps = _lap(logs[0], "lap_a"), _lap(logs[1], "lap_b")
     given = [request.args.get(name) for name in ("policy_a", "policy_b")]
@@ -59,6 +60,7 @@ def document(first: str, second: str) -> Response:
         "lap": align_by_lap(*logs, laps),
         "place": align_by_place(*logs, laps),
     }
+    differ = differences(*cards)
     said = _ONE_RUN if first == second else ""
     if any(policies):
         judged = {way: _judged(found, logs, policies) for way, found in ways.items()}
@@ -83,7 +85,8 @@ def document(first: str, second: str) -> Response:
             for one, each, lap in zip(opened, chosen, laps, strict=True)
             if one is not None
         ],
-        rows=_rows(cards[0], cards[1]),
+        rows=_rows(cards, differ),
+        lacking=lacking_line(*cards, differ),
         verdict=said or rank(cards, parse_weights("")).verdict(),
         parameters=sorted({line for card in cards for line in card.parameters if line}),
         ways={way: _axis(found) for way, found in ways.items() if found is not None},
@@ -114,18 +117,17 @@ def _lap(log: CarLog, name: str) -> Lap | None:
     abort(404, f"{name}: this run has no whole lap of that number.")
 
 
-def _rows(one: RunCard, other: RunCard) -> list[dict[str, Any]]:
+def _rows(cards: tuple[RunCard, RunCard], differ: Mapping[str, Difference | None]) -> list[dict[str, Any]]:
     rows = []
     for key, measure in BY_KEY.items():
-        values = one.figures[key], other.figures[key]
-        found = difference_interval(one, other, key)
+        difference = differ.get(key)
         rows.append(
             {
                 "title": measure.title,
                 "about": measure.about,
-                "values": [shown(value, key) for value in values],
-                "difference": plain(list(found)) if found else None,
-                "judgement": judgement(key, found),
+                "values": [shown(card.figures[key], key) for card in cards],
+                "difference": plain(list(difference)) if difference else None,
+                "judgement": judgement(key, difference),
             }
         )
     return rows

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from analysis.bench_log import write_bench_log
 from analysis.card_cache import card_from_json, card_json, card_path, read_card
-from analysis.compare import CompareConfig, judgement
+from analysis.compare import CompareConfig, differences, judgement, lacking_line
 from analysis.compare import run as run_compare
 from analysis.ranking import parse_weights, rank
 from analysis.report import ReportConfig, run
-from analysis.report_page import report_html
+from analysis.report_page import DASH, report_html
 from analysis.run_card import RunCard, run_card
 from analysis.run_files import find_runs
 from car.errors import Sim2RaceError
@@ -148,6 +150,32 @@ def test_two_logs_are_compared_and_a_word_is_said_only_outside_the_interval(
     (speed,) = (line for line in said.splitlines() if "Frame rate" in line)
     assert "A better" in weave and "better" not in speed
     assert "Best laps, seconds that A lost" in said
+
+
+def test_too_few_laps_are_said_once_and_not_in_every_line(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    brief = write_bench_log(tmp_path, frames=700, name="brief")
+
+    run_compare(CompareConfig(next(logs.glob("calm-*")), brief))
+
+    said = capsys.readouterr().out
+    assert said.count("few") == said.count("fewer than 3 laps, so its spread is unknown") == 1
+    assert "No differences: B has 1 lap, and it takes 3 of each run." in said
+    (weave,) = (line for line in said.splitlines() if "Weave" in line)
+    assert [cell.strip() for cell in weave.split("│")[4:6]] == [DASH, DASH]
+
+
+def test_a_measure_that_too_few_laps_have_is_explained_below_the_table(logs: Path) -> None:
+    calm = run_card(read_log(next(logs.glob("calm-*"))))
+    bare = replace(calm, pieces=[{**piece, "weave_cm": math.nan} for piece in calm.pieces])
+
+    assert "A dash: a run has fewer than 3 laps with that measure" in lacking_line(
+        calm, bare, differences(calm, bare)
+    )
+    same = {"lap_s": (0.1, 0.0, 0.2)}
+    assert lacking_line(calm, bare, same) == ""
 
 
 def test_lower_is_better_or_higher_is_as_the_measure_says() -> None:

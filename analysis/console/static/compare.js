@@ -11,6 +11,7 @@ import { unpack } from "./recording.js";
 const WAYS = { time: "time", lap: "time in the lap", place: "place on the track" };
 const HEATS = ["off", "hirescam", "all-layers", "gradcam"];
 const CHOICES = ["policy_a", "policy_b", "lap_a", "lap_b"];
+const DASH = "–"; // Where there is no figure.
 const STRIDE = 20; // Points that a key with Shift goes.
 const PLACE_S = 20; // How long playing along the track takes.
 
@@ -51,6 +52,8 @@ class Page {
     this.sides.forEach((side, i) => side.take(answer.runs[i], shelf.policies));
     document.body.classList.toggle("no-pictures", !answer.runs.some((run) => run.has_pictures));
     byId("verdict").textContent = answer.verdict;
+    byId("lacking").textContent = answer.lacking;
+    byId("lacking").hidden = answer.lacking === "";
     byId("notes").replaceChildren(...answer.parameters.map((text) => element("li", { text })));
     byId("measures").replaceChildren(...answer.rows.map((row) => this.#row(row)));
     byId("measures-panel").hidden = this.runs[0] === this.runs[1];
@@ -149,11 +152,11 @@ class Page {
 
   #row({ title, about, values, difference, judgement }) {
     const number = (text) => element("td", { className: "number", text });
-    const interval = difference ? `${signed(difference[1], 2)} to ${signed(difference[2], 2)}` : "too few laps";
+    const interval = difference ? `${signed(difference[1], 2)} to ${signed(difference[2], 2)}` : DASH;
     return element("tr", {}, [
       element("td", { text: title, attributes: { title: about } }),
       ...values.map(number),
-      number(difference ? signed(difference[0], 2) : ""),
+      number(difference ? signed(difference[0], 2) : DASH),
       number(interval),
       element("td", { className: "judged", text: judgement }),
     ]);

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -10,6 +11,7 @@ from analysis.bench_log import write_bench_log
 from analysis.console.app import create_app
 from analysis.console.config import ConsoleConfig
 from analysis.console.server import ConsoleServer
+from analysis.report_page import DASH
 from tests.analysis.console.pages import Watch, pixels
 from tests.car.policies import make_metadata, save_policy
 
@@ -49,6 +51,26 @@ def test_two_chosen_runs_are_compared_by_place_and_by_time(
     page.wait_for_url("**lap_a=1")
     assert page.evaluate("document.documentElement.scrollWidth") <= 1440
     page.close()
+    assert watch.problems == []
+
+
+def test_too_few_laps_are_said_once_and_the_cells_have_a_dash(
+    browser: Browser, tmp_path: Path, watch: Watch
+) -> None:
+    for name in ("long", "brief"):
+        write_bench_log(tmp_path, frames=2200 if name == "long" else 700, name=name)
+    with ConsoleServer(ConsoleConfig(logs=tmp_path, port=0)) as server:
+        page = watch.on(browser.new_page(viewport={"width": 1440, "height": 900}))
+        ids = {entry.name: entry.id for entry in server.app.config["LIBRARY"].entries()}
+        (brief,), (long,) = ([i for name, i in ids.items() if name.startswith(w)] for w in ("brief", "long"))
+        page.goto(server.url(f"/compare/{long}/{brief}"))
+        expect(page.locator("#lacking")).to_have_text(
+            "No differences: B has 1 lap, and it takes 3 of each run."
+        )
+        expect(page.locator("#measures")).not_to_contain_text("few")
+        cells = page.locator("#measures tr", has_text="Weave").locator("td")
+        assert cells.all_inner_texts()[3:] == [DASH, DASH, ""]
+        page.close()
     assert watch.problems == []
 
 
