@@ -2,6 +2,8 @@
 
 /** Points in one stroke: the outline of a stroke that crosses itself a thousand times costs far more than its parts. */
 export const STROKE_POINTS = 400;
+/** Metres: two frames further apart are a car that was carried, and a line between them would say that it drove. */
+export const TELEPORT_M = 0.5;
 
 /**
  * Of the many frames that fall on one column of pixels, those that the eye can tell apart: the first, the lowest,

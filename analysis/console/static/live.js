@@ -116,7 +116,7 @@ class Live {
       rate: head.fps,
       behind,
     });
-    this.track.add(pose);
+    this.track.add(pose, head.captured_ms);
   }
 
   #showFacts({ facts, why_stopped: why, held }) {

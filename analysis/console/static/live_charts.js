@@ -1,5 +1,6 @@
 // The last seconds of a few signals, scrolling; and the car on its track.
 
+import { TELEPORT_M } from "./curve.js";
 import { byId, colour, element, sharpCanvas } from "./dom.js";
 import { fixed, signed } from "./format.js";
 import { unpack } from "./recording.js";
@@ -8,6 +9,8 @@ const SPAN_MS = 20_000;
 const MARGIN = 14;
 const GUTTER = 40; // Right of the curves, for the values of the strip's edges.
 const PAD = 7;
+const TRAIL = 90; // Frames.
+const FASTEST_MPS = 5; // No car of this class is: frames that the page did not see are not taken for a leap.
 
 class Strip {
   constructor({ name, low, high, digits = 0 }) {
@@ -87,10 +90,14 @@ export class LiveTrack {
     this.trail = [];
   }
 
-  add(pose) {
+  /** Take in where the car was at a time in ms. */
+  add(pose, at) {
     if (!pose) return;
-    this.trail.push([pose.x_m, pose.y_m]);
-    if (this.trail.length > 90) this.trail.shift();
+    const { x_m: x, y_m: y } = pose;
+    const last = this.trail.at(-1);
+    const far = last && Math.max(TELEPORT_M, (FASTEST_MPS * (at - last.at)) / 1000);
+    this.trail.push({ x, y, at, leaps: last && Math.hypot(x - last.x, y - last.y) > far });
+    if (this.trail.length > TRAIL) this.trail.shift();
     this.redraw();
   }
 
@@ -115,11 +122,15 @@ export class LiveTrack {
     context.strokeStyle = context.fillStyle = colour("accent");
     context.lineWidth = 3;
     context.beginPath();
-    for (const [x, y] of this.trail) context.lineTo(...at(x, y));
+    for (const { x, y, leaps } of this.trail) {
+      if (leaps) context.moveTo(...at(x, y));
+      else context.lineTo(...at(x, y));
+    }
     context.stroke();
     if (this.trail.length === 0) return;
     context.beginPath();
-    context.arc(...at(...this.trail.at(-1)), 6, 0, 2 * Math.PI);
+    const { x, y } = this.trail.at(-1);
+    context.arc(...at(x, y), 6, 0, 2 * Math.PI);
     context.fill();
   }
 }

@@ -1,12 +1,11 @@
 // The track from above, the path that was driven, and where the car is now.
 
-import { STROKE_POINTS } from "./curve.js";
+import { STROKE_POINTS, TELEPORT_M } from "./curve.js";
 import { byId, colour, onDrag, sharpCanvas, Still } from "./dom.js";
 import { unpack } from "./recording.js";
 
 const MARGIN = 16;
 const TRAIL_S = 2.5;
-const TELEPORT_M = 0.5;
 
 export class TrackMap {
   /**
@@ -154,7 +153,7 @@ export class TrackMap {
     strokes.forEach((_, step) => draw(step));
   }
 
-  /** Whether the car was carried to where it is: a line there would say that it drove. */
+  /** Whether the car was carried to where it is. */
   #leaps(frame) {
     const { x_m: xs, y_m: ys } = this.recording.columns;
     return Math.hypot(xs[frame] - xs[frame - 1], ys[frame] - ys[frame - 1]) > TELEPORT_M;

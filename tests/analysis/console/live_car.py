@@ -24,6 +24,7 @@ class PretendedCar:
         self.sticks: list[tuple[float, float]] = []
         self.reason = "not armed"
         self.refuses = ""
+        self.pose = (1.0, 1.0)
 
     def arm(self) -> str:
         self.told.append("arm")
@@ -92,5 +93,5 @@ class PretendedCamera:
                 "source_ns": captured_ns if driving else 0,
             }
             self._feed.on_report("drive", report)
-            self._feed.on_report("pose", {"x_m": 1.0, "y_m": 1.0})
+            self._feed.on_report("pose", dict(zip(("x_m", "y_m"), self._car.pose, strict=True)))
             self._feed.on_decision(jpeg, captured_ns, outputs.tolist())

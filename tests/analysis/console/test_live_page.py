@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -126,6 +127,26 @@ def test_every_strip_runs_and_events_are_listed_with_the_newest_first(live: Page
     words = live.locator("#events .text").all_inner_texts()
     of_the_drive = [text for text in words if text.startswith(("Stopped", "Ready", "Driving"))]
     assert [text.split(":")[0] for text in of_the_drive] == ["Stopped", "Driving", "Ready"]
+
+
+def test_a_car_that_is_put_back_leaves_no_line_across_the_map(live: Page, garage: Garage) -> None:
+    trail = live.locator("#track")
+    expect(live.locator("#place")).to_be_visible()
+
+    def painted() -> int:
+        """Count the pixels that are the trail's, and not grey."""
+        live.wait_for_timeout(500)
+        seen = pixels(trail)
+        return int((np.ptp(seen, axis=2) > 80).sum())
+
+    dot = painted()
+    garage.car.pose = (1.3, 1.0)
+    driven = painted()
+    garage.car.pose = (6.0, 3.0)
+    carried = painted()
+
+    assert driven > 1.05 * dot
+    assert carried < driven + 1.2 * dot
 
 
 def test_a_press_right_after_a_release_waits_until_that_is_heard_of(live: Page, garage: Garage) -> None:
