@@ -250,7 +250,11 @@ def _state_budget(setup: _Setup, rows: Sequence[AblationRow], trainings: dict[st
     if not left:
         setup.console.print(f"{words}; {exams} exams.", highlight=False, soft_wrap=True)
         return
-    speed = measure_speed(setup.base, config.folder, setup.engine, threads=setup.threads)
+    setup.console.print("Measuring the speed with a short training.")
+    with JobDisplay(setup.console) as display:
+        speed = measure_speed(
+            setup.base, config.folder, setup.engine, threads=setup.threads, watch=display.watch
+        )
     setup.console.print(
         f"{words}; {exams} exams. {_estimate(setup, speed, len(left), exams)}",
         highlight=False,

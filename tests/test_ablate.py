@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def test_a_row_is_trained_examined_and_reported_once(
     )  # fmt: skip
     assert run(replace(config, plan=True)) == 0
     planned = capsys.readouterr().out
+    assert re.search(r"Measuring the speed with a short training\.\n\S+ done after \d+:\d\d\n", planned)
     assert "Left out: magic, which needs the setting ppo.magic" in planned
     assert "2 trainings of 64 steps, 2 of them left; 2 exams" in planned and "a training takes" in planned
     assert not list(tmp_path.glob("runs/*/metrics.jsonl"))

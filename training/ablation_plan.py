@@ -6,7 +6,7 @@ Runs are shared: two rows that train the same way, whatever they call it, name t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,8 +116,17 @@ def exam_rows(training: Training, jobs: Sequence[Job]) -> list[dict[str, Any]]:
     return [{**who, **row} for row in matrix_rows(jobs)]
 
 
-def measure_speed(base: TrainConfig, folder: Path, engine: Engine, *, threads: int) -> Speed:
+def measure_speed(
+    base: TrainConfig, folder: Path, engine: Engine, *, threads: int, watch: Callable[[Sequence[Job]], None]
+) -> Speed:
     """Train for a moment, or read the figures of the moment before.
+
+    Args:
+        base: what is trained.
+        folder: where the ablation is.
+        engine: where it runs.
+        threads: cores of the training.
+        watch: is shown the training as it goes.
 
     Raises:
         Sim2RaceError: that did not work, or Ctrl-C ended it.
@@ -131,7 +140,7 @@ def measure_speed(base: TrainConfig, folder: Path, engine: Engine, *, threads: i
     teacher = min(PROBE_TEACHER_STEPS, base.teacher.steps)
     changes["teacher.steps"] = teacher
     job = training_job(with_settings(base, changes), folder / "speed", threads=threads)
-    complete = run_jobs([job], engine, watch=lambda _: None)
+    complete = run_jobs([job], engine, watch=watch)
     rows = RunFolder(job.folder).metrics()
     if not complete or len(rows) < PROBE_ROLLOUTS:
         raise Sim2RaceError(f"The speed could not be measured: {job.reason or 'stopped'}.")
