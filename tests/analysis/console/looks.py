@@ -6,14 +6,16 @@ from typing import Any
 
 from playwright.sync_api import CDPSession, Locator, Page
 
-LEAST_TOUCH_PX = 40
+LEAST_TOUCH_PX = 44
 LEAST_CONTRAST = 4.5
 
+# The bars of a policy's actions share the width, however many there are.
 _SMALL = """least => [...document.querySelectorAll("button, a.button, label.button, select, input, .chosen")]
     .filter((one) => one.checkVisibility() && !one.matches(".sr-only, dialog *"))
     .map((one) => (one.matches(".choose input") ? one.parentElement : one))
-    .filter((one) => one.getBoundingClientRect().height < least - 0.5)
-    .map((one) => `${one.id || one.className || one.tagName}: ${one.getBoundingClientRect().height}`)"""
+    .map((one) => [one, one.getBoundingClientRect()])
+    .filter(([one, box]) => Math.min(one.matches(".action") ? least : box.width, box.height) < least - 0.5)
+    .map(([one, box]) => `${one.id || one.className || one.tagName}: ${box.width} x ${box.height}`)"""
 
 # Text on pictures is left out: what lies under it is no one colour. Disabled controls are dim on purpose.
 _FAINT = """least => {

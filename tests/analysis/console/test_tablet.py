@@ -24,6 +24,7 @@ from tests.car.policies import save_policy
 SIZES = ((1024, 768), (768, 1024))
 LOADED = {
     "list": "tr[data-log^='restless'] [data-field='score']:not(:empty)",
+    "log": "#stage[data-shown='complete']",
     "live": "#bars .best",
     "compare": "#charts canvas",
     "bench": "#bars .best",
@@ -42,6 +43,7 @@ class Pits:
         ids = {e.name.split("-")[0]: e.id for e in self.server.app.config["LIBRARY"].entries()}
         paths = {
             "list": "/",
+            "log": f"/log/{ids['whole']}",
             "live": "/live",
             "compare": f"/compare/{ids['calm']}/{ids['restless']}",
             "bench": f"/bench/{ids['whole']}",
