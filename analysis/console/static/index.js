@@ -115,7 +115,9 @@ class Page {
     const here = new Map(this.table.rows.map((row) => [row.dataset.log, row]));
     const present = new Set(logs.map(({ id }) => id));
     for (const [id, row] of here) if (!present.has(id)) this.table.remove(row);
-    for (const { id, name } of logs.filter((log) => !here.has(log.id)).reverse()) await this.#arrive(id, name);
+    // All of them are shown before the first one is read: that may take a while.
+    const arrived = logs.filter((log) => !here.has(log.id)).reverse();
+    for (const row of arrived.map(({ id, name }) => this.#arrive(id, name))) await this.load(row);
   }
 
   /** A log has come back from the bin: there is nothing left to undo. */
@@ -124,9 +126,7 @@ class Page {
     await this.renew();
   }
 
-  async #arrive(id, name) {
-    // Two looks into the folder may be under way at once.
-    if (this.table.rows.some((each) => each.dataset.log === id)) return;
+  #arrive(id, name) {
     const row = byId("line").content.querySelector("tr").cloneNode(true);
     row.dataset.log = id;
     row.querySelector(".chosen").setAttribute("aria-label", `Choose ${name}`);
@@ -134,12 +134,15 @@ class Page {
     row.querySelector(".model a").textContent = name;
     this.#wire(row);
     this.table.add(row);
-    await this.load(row);
+    return row;
   }
 
+  /** Read a log that is still in the list. */
   async load(row) {
+    if (!row.isConnected) return;
     const response = await fetch(`/api/log/${encodeURIComponent(row.dataset.log)}/card`);
     const answer = await response.json();
+    if (!row.isConnected) return;
     if (!response.ok) {
       refuse(row, answer.error);
       return;
@@ -224,12 +227,13 @@ async function main() {
   if (location.search) history.replaceState(null, "", location.pathname + location.hash);
   const page = new Page();
   new Bin(() => page.returned());
-  const queue = page.table.rows.values();
+  // Before the logs are read, which may take minutes: new ones are seen meanwhile, and read by their arrival.
+  const queue = [...page.table.rows].values();
+  new Arrivals(() => page.renew());
   const work = async () => {
     for (const row of queue) await page.load(row);
   };
   await Promise.all(Array.from({ length: PATHS }, work));
-  new Arrivals(() => page.renew());
 }
 
 main();

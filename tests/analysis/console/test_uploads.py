@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from werkzeug.test import TestResponse
 
 from analysis.console import intake
@@ -208,6 +208,41 @@ def test_an_upload_needs_the_pages_token_and_a_folder(client: FlaskClient, store
     single = create_app(ConsoleConfig(logs=log)).test_client()
     assert send(single, mcap_of(log), "a.mcap").status_code == 409
     assert kept(store) == ["logs"]
+
+
+def test_logs_come_and_go_while_the_others_are_still_being_read(
+    browser: Browser, store: Path, log: Path, watch: Watch
+) -> None:
+    for name in ("first", "second", "third", "fourth"):
+        shutil.copytree(log, store / name)
+    read: list[str] = []
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        read.append(route.request.url.split("/")[-2])
+        if len(read) <= 2:
+            held.append(route)
+        else:
+            route.continue_()
+
+    with ConsoleServer(ConsoleConfig(logs=store, port=0)) as server:
+        page = watch.on(browser.new_page(viewport={"width": 1440, "height": 900}))
+        page.route("**/card", hold)
+        page.goto(server.url())
+        expect(page.locator("tbody tr")).to_have_count(4)
+        order = [row.get_attribute("data-log") for row in page.locator("tbody tr").all()]
+        shutil.copytree(log, store / "written")
+        expect(page.locator("tr[data-log='written'] [data-field='frames']")).to_contain_text("5")
+        shutil.rmtree(store / str(order[3]))
+        expect(page.locator(f"tr[data-log='{order[3]}']")).to_have_count(0)
+        for route in held:
+            route.continue_()
+        for identifier in order[:3]:
+            expect(page.locator(f"tr[data-log='{identifier}'] [data-field='frames']")).to_contain_text("5")
+        page.close()
+
+    assert sorted(read) == sorted(["written", *map(str, order[:3])]), "each once, and none that is gone"
+    assert watch.problems == []
 
 
 def test_new_logs_appear_by_themselves_whether_written_or_brought_in(
