@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from car.json_file import read_json_object
 
 MAX_METRICS_BYTES = 8 * 2**20
 _HEAD_BYTES = 4096
+_SHAPE = re.compile(rb'"metrics"\s*:\s*\[\s*\{[^{}\[\]]*"completion_percentage"\s*:')
+"""A list of trials, and the first one's share of the lap."""
 MAX_TRIALS = 100_000
 
 
@@ -55,7 +58,7 @@ def is_metrics_file(path: Path) -> bool:
     """Say whether a file looks like one, by its beginning: there is other JSON in a folder."""
     try:
         with path.open("rb") as file:
-            return b'"metrics"' in file.read(_HEAD_BYTES)
+            return _SHAPE.search(file.read(_HEAD_BYTES)) is not None
     except OSError:
         return False
 

@@ -213,7 +213,7 @@ def _looks_like_a_run(path: Path) -> bool:
     if path.is_file() and path.suffix == ".csv":
         return is_sim_trace(path)
     if path.is_file() and path.suffix == ".json":
-        return "metrics" in path.name.lower()
+        return is_metrics_file(path)
     return is_log(path)
 
 

@@ -17,7 +17,7 @@ from analysis.run_files import find_runs, read_run, read_run_card
 from car.errors import BadFileError, Sim2RaceError
 from sim.trace import COLUMNS
 from sim.track import load_track
-from tests.analysis.traces import write_trace
+from tests.analysis.traces import write_metrics, write_trace
 
 
 def test_a_trace_is_measured_on_the_track_that_it_was_driven_on(tmp_path: Path) -> None:
@@ -88,13 +88,15 @@ def test_what_is_no_metrics_file_is_refused_in_one_line(tmp_path: Path, text: st
 def test_a_folder_gives_logs_traces_and_metrics_and_passes_over_other_tables(tmp_path: Path) -> None:
     log = write_bench_log(tmp_path, frames=3)
     write_trace(tmp_path / "0-iteration.csv", laps=1)
+    write_metrics(tmp_path / "evaluation-2026.json", 12.5)
     (tmp_path / "TrainingMetrics.json").write_text("{}")
-    (tmp_path / "report.json").write_text("{}")
+    (tmp_path / "loss-metrics.json").write_text('{"metrics": [{"loss": 0.5}]}')
+    (tmp_path / "report.json").write_text('{"metrics": ["completion_percentage"]}')
     (tmp_path / "shopping.csv").write_text("milk,2\n")
 
     found = find_runs((tmp_path,))
 
-    assert {path.name for path in found} == {"0-iteration.csv", "TrainingMetrics.json", log.name}
+    assert {path.name for path in found} == {"0-iteration.csv", "evaluation-2026.json", log.name}
     (tmp_path / "empty").mkdir()
     with pytest.raises(Sim2RaceError, match="no run in"):
         find_runs((tmp_path / "empty",))
