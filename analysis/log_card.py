@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from analysis.metrics import Scorecard
 from analysis.replay import started_at
-from car.log_end import ended_in_order
+from car.log_end import end_was_asked_for, ended_in_order
 from car.log_reader import CarLog
 
 
@@ -77,11 +77,12 @@ def model_name(log: CarLog) -> str:
 def stop_reason(log: CarLog) -> str:
     """Return why the run was stopped: the last stop, else what the log's writer said.
 
-    Empty where nothing says it, and for a drive that came to the end that was asked for.
+    Empty where nothing says it, and for a drive that came to the end that was asked for. Where only the log
+    did, because somebody ended the log node of a car, a stop of the car still counts.
     """
     if ended_in_order(log.run):
         return ""
-    for kind in ("stopped", "end"):
+    for kind in ("stopped",) if end_was_asked_for(log.run) else ("stopped", "end"):
         reasons = [event.text for event in log.events if event.kind == kind and event.text]
         if reasons:
             return reasons[-1]

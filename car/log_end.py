@@ -1,4 +1,4 @@
-"""Why a log ended, in the words of who drove: the log node itself knows only that it was asked to end."""
+"""Why a log ended: in the words of who drove, or as far as the log node knows, that it was asked to end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def write_end(log: Path, reason: str, *, in_order: bool) -> None:
     run = read_json_object(path)
     if not isinstance(run.get("end"), dict):
         raise BadFileError(f"{path} has no end; expected a log that was finished.")
-    run["end"] |= {"reason": reason, "in_order": in_order}
+    # Who drove knows whether an end that the log node was asked for was a failure.
+    run["end"] |= {"reason": reason, "in_order": in_order, "asked_for": False}
     write_atomically(path, json.dumps(run, indent=2) + "\n")
 
 
@@ -36,3 +37,9 @@ def ended_in_order(run: Mapping[str, Any]) -> bool:
     """Say whether a run info tells that the drive came to the end that was asked for."""
     end = run.get("end")
     return isinstance(end, dict) and end.get("in_order") is True
+
+
+def end_was_asked_for(run: Mapping[str, Any]) -> bool:
+    """Say whether a run info tells that somebody ended the logging, and nobody that it was a failure."""
+    end = run.get("end")
+    return isinstance(end, dict) and end.get("asked_for") is True

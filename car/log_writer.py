@@ -85,6 +85,7 @@ class LogWriter:
         self._in_hand = 0
         self._closing = False
         self._reason = ""
+        self._asked_for = False
         self._changed = threading.Condition()
         try:
             self._bag = Writer(self.path, version=9, storage_plugin=StoragePlugin.MCAP)
@@ -130,15 +131,16 @@ class LogWriter:
             self._queue.append((topic, stamp_ns, data))
             self._queued_bytes += size
 
-    def close(self, reason: str = "") -> None:
+    def close(self, reason: str = "", *, asked_for: bool = False) -> None:
         """Write what is queued, the index and `metadata.yaml`; gives up after a deadline if the disk hangs.
 
         Args:
             reason: why the log ends; kept in `metadata.yaml`.
+            asked_for: whether somebody asked for this end, so that the reason is no failure.
         """
         with self._changed:
             if not self._closing:
-                self._reason = reason
+                self._reason, self._asked_for = reason, asked_for
             self._closing = True
             self._changed.notify()
         self._thread.join(CLOSE_DEADLINE_S)
@@ -198,7 +200,12 @@ class LogWriter:
         self._bag.set_custom_data("close_reason", self._reason)
         self._bag.set_custom_data("dropped", str(self.dropped))
         self._bag.close()
-        self._run["end"] = {"reason": self._reason, "dropped": self.dropped, "written": self.written}
+        self._run["end"] = {
+            "reason": self._reason,
+            "asked_for": self._asked_for,
+            "dropped": self.dropped,
+            "written": self.written,
+        }
         self._write_run()
 
     def _give_up(self, failure: str) -> None:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analysis.bench_log import write_bench_log
 from analysis.console.documents import packed, plain, replay_document
 from analysis.event_rules import words_of
 from analysis.log_card import log_card
@@ -105,6 +107,21 @@ def test_a_drive_that_ended_in_order_has_no_stop_reason_and_says_how_it_ended(tm
     shown = replay(log)
     assert log_card(log, shown.scorecard).stop_reason == ""
     assert shown.events[-1].text == "Log ends: 1 lap driven"
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+@pytest.mark.parametrize(("write", "stop"), [(write_bench_log, ""), (write_synthetic_log, STOP_REASON)])
+def test_a_log_that_somebody_ended_has_no_stop_reason_but_that_of_the_car(
+    tmp_path: Path, asked_for: bool, write: Callable[..., Path], stop: str
+) -> None:
+    path = write(tmp_path, frames=30)
+    run = json.loads((path / "run.json").read_text())
+    run["end"] = {"reason": "the end", "asked_for": asked_for}
+    (path / "run.json").write_text(json.dumps(run))
+
+    log = read_log(path)
+
+    assert log_card(log, replay(log).scorecard).stop_reason == (stop or ("" if asked_for else "the end"))
 
 
 def test_what_the_drive_says_by_itself_is_not_said_twice() -> None:

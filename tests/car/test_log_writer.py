@@ -83,7 +83,7 @@ def test_the_policy_and_the_run_lie_beside_the_log(tmp_path: Path) -> None:
     assert (log.path / "policy.onnx").read_bytes() == policy.read_bytes()
     run = json.loads((log.path / "run.json").read_text())
     assert run["track"] == "oval"
-    assert run["end"] == {"reason": "", "dropped": 0, "written": 0}
+    assert run["end"] == {"reason": "", "asked_for": False, "dropped": 0, "written": 0}
 
 
 def test_a_missing_policy_or_a_folder_that_cannot_be_made_is_refused_and_leaves_nothing(

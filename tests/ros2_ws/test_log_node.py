@@ -11,6 +11,7 @@ import pytest
 from sim2race_msgs.msg import DriveReport
 from std_msgs.msg import String
 
+from car.log_end import end_was_asked_for
 from car.log_reader import read_log
 from car.topics import CAMERA_ABOUT, DRIVE_REPORT, MODEL_ARTIFACT, RL_RESULTS, RUN_INFO, STOP_LOGGING
 from sim2race_car import ros
@@ -48,6 +49,19 @@ def test_what_was_on_the_wire_is_in_the_log(graph: Graph, tmp_path: Path) -> Non
     assert (log.frames.written_ns - log.frames.stamp_ns).tolist() == [7_000_000] * 5
     assert (log.run["name"], log.run["track"], log.run["seed"]) == ("tiny", "trapezoid", 5)
     assert log.policy_path is not None
+    assert end_was_asked_for(log.run) and log.events[-1].text == "ended in order"
+
+
+def test_a_log_node_that_fails_says_so_in_its_log(graph: Graph, tmp_path: Path) -> None:
+    node = start(graph, tmp_path)
+    with pytest.raises(ValueError, match="a fault"):
+        try:
+            raise ValueError("a fault")
+        finally:
+            graph.remove(node)
+    (path,) = (tmp_path / "logs").iterdir()
+    run = json.loads((path / "run.json").read_text())
+    assert not end_was_asked_for(run) and "a fault" in run["end"]["reason"]
 
 
 def test_it_tells_where_the_log_is_to_everybody_who_comes_late(graph: Graph, tmp_path: Path) -> None:
@@ -85,6 +99,7 @@ def test_a_stopped_log_is_whole_and_the_next_begins_when_armed(graph: Graph, tmp
     stopped = graph.call(STOP_LOGGING)
     assert stopped.success
     assert (Path(stopped.message) / "metadata.yaml").exists()
+    assert end_was_asked_for(json.loads((Path(stopped.message) / "run.json").read_text()))
     again = graph.call(STOP_LOGGING)
     assert not again.success
     assert "no log is open" in again.message

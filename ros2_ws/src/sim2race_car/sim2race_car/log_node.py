@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,10 @@ class LogNode(Node):
     def destroy_node(self) -> None:
         """Finish the log, then leave the graph."""
         if self._log is not None:
-            self._end("the log node ended")
+            # Reached on every way out, also while an error ends the process.
+            error = sys.exc_info()[1]
+            reason = "ended in order" if error is None else f"the log node failed: {error!r}"
+            self._end(reason, asked_for=error is None)
         super().destroy_node()
 
     def _take_policy(self, path: Path) -> None:
@@ -162,7 +166,7 @@ class LogNode(Node):
             self.get_logger().error(f"the policy that decides cannot be copied into a log: {error}")
             return
         if self._log is not None:
-            self._end("another policy decides")
+            self._end("another policy decides", asked_for=True)
             self._begin()
 
     def _begin_if_moving(self, data: bytes) -> None:
@@ -175,15 +179,15 @@ class LogNode(Node):
             response.message = f"no log is open; {self._unlogged} messages not logged since the last one"
             return response
         log = self._log
-        self._end("stopped by service")
+        self._end("stopped by service", asked_for=True)
         response.success = log.failure is None
         response.message = log.failure or str(log.path)
         return response
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, *, asked_for: bool) -> None:
         """Close the log; the count of what was not logged begins anew."""
         assert self._log is not None
-        self._log.close(reason)
+        self._log.close(reason, asked_for=asked_for)
         self._check()
         self._log, self._unlogged, self._tried_s = None, 0, self._time.monotonic_s()
 
