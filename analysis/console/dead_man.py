@@ -1,10 +1,10 @@
 """Driving from a page with a dead man's handle: the car moves only while somebody holds on.
 
 A hold begins with a press and lives on beats that the page keeps sending. When they stop, for whatever
-reason, the car is disarmed, and that press is dead: a beat that comes late revives nothing, somebody has to
-press again. Only one page holds at a time.
+reason, or when the car itself says that it has stopped, the car is disarmed, and that press is dead: a beat
+that comes late revives nothing, somebody has to press again. Only one page holds at a time.
 
-    idle --press--> arming --armed--> held --silence, release--> disarming --done--> idle
+    idle --press--> arming --armed--> held --silence, release, stop--> disarming --done--> idle
 
 This is the second of two guards: the drive node has deadlines of its own for decisions and for the stick.
 """
@@ -21,6 +21,8 @@ from car.errors import Sim2RaceError
 
 SILENCE_S = 0.5
 """Longest time without a beat: ten of them. The drive's own deadline for a stick is the same."""
+SETTLE_S = 1.0
+"""After arming, the car's last word may still be one from before; at rest, it speaks once a second."""
 _DEAD_PRESSES = 256
 
 
@@ -73,6 +75,7 @@ class DeadMan:
         self._manual: bool | None = None
         self._armed = False
         self._beaten_s = 0.0
+        self._armed_s = 0.0
         self._dead: deque[str] = deque(maxlen=_DEAD_PRESSES)
         self._disarm_is_due = False
         self.why_stopped = ""
@@ -118,12 +121,19 @@ class DeadMan:
             self._end(why)
         self._disarm()
 
-    def tick(self) -> None:
-        """End a hold that has fallen silent, and repeat a stop that the car has not confirmed."""
+    def tick(self, at_rest: str = "") -> None:
+        """End a hold that is silent or whose car has stopped; repeat a stop that the car has not confirmed.
+
+        Args:
+            at_rest: why the car does not drive, in its own words; empty while it may, or has said nothing.
+        """
         with self._lock:
-            silent = self._clock.monotonic_s() - self._beaten_s > self._silence_s
-            if self._press and self._armed and silent:
-                self._end("the page fell silent")
+            now_s = self._clock.monotonic_s()
+            if self._press and self._armed:
+                if now_s - self._beaten_s > self._silence_s:
+                    self._end("the page fell silent")
+                elif at_rest and now_s - self._armed_s > SETTLE_S:
+                    self._end(at_rest)
         self._disarm()
 
     def stop(self, why: str = "stopped") -> str:
@@ -147,7 +157,7 @@ class DeadMan:
                 self._end(problem)
             else:
                 # The page could say nothing while it waited for this answer: its time begins now.
-                self._beaten_s = self._clock.monotonic_s()
+                self._beaten_s = self._armed_s = self._clock.monotonic_s()
                 self._armed = True
         self._disarm()
         if problem:

@@ -35,6 +35,7 @@ from analysis.replay import steering_order
 from analysis.track_outline import track_outline
 from car.action_space import parse_model_metadata
 from car.clock import SystemClock
+from car.drive_report import DriveState
 from car.errors import Sim2RaceError, unknown_name
 
 live = Blueprint("live", __name__)
@@ -43,6 +44,7 @@ VIEWERS = 4
 """Pages that may wait for a frame at the same time; each holds one of the server's threads."""
 _WAIT_S = 1.0
 _TICK_S = 0.02
+_MOVING = (DriveState.ARMED.value, DriveState.DRIVING.value)
 
 
 class Live:
@@ -82,7 +84,17 @@ class Live:
 
     def _tick(self) -> None:
         while not self._ended.wait(_TICK_S):
-            self.dead_man.tick()
+            self.dead_man.tick(self._why_at_rest())
+
+    def _why_at_rest(self) -> str:
+        """Return why the drive keeps the car from moving; empty while it does not, or has not spoken."""
+        drive = self.feed.facts.get("drive", {})
+        state, reason = drive.get("state", ""), drive.get("reason", "")
+        if not state or state in _MOVING:
+            return ""
+        return (
+            f"the car stopped: {reason}" if state == DriveState.STOPPED.value else f"the car rests: {reason}"
+        )
 
 
 @live.get("/live")

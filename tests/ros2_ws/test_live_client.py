@@ -14,7 +14,11 @@ from sensor_msgs.msg import CompressedImage
 from sim2race_msgs.msg import DriveReport, TrackPosition
 from std_msgs.msg import String
 
+from analysis.console.dead_man import Beat
+from analysis.console.live import Live
+from analysis.console.live_feed import LiveFeed
 from analysis.console.live_record import LiveRecord
+from car.errors import Sim2RaceError
 from car.topics import (
     CAMERA,
     DRIVE_REPORT,
@@ -130,6 +134,44 @@ def test_a_console_whose_guard_has_ended_does_not_arm(graph: Graph) -> None:
         graph.until(lambda: guard.status() == psutil.STATUS_ZOMBIE)
         assert "guard process has ended" in client.arm()
     assert told == []
+
+
+def test_a_drive_that_stops_by_itself_ends_the_hold_in_the_console_and_in_the_guard(graph: Graph) -> None:
+    told: list[bool] = []
+
+    def enable(request: Any, response: Any) -> Any:
+        told.append(request.is_active)
+        return response
+
+    ros.serve(graph.tester, ENABLE_STATE, enable)
+    ros.serve(graph.tester, VEHICLE_STATE, lambda _, response: response)
+    feed = LiveFeed()
+    with LiveClient(feed, graph.context.get_domain_id()) as client:
+        live = Live(feed, client)
+        reports = graph.publish(DRIVE_REPORT)
+        reports.publish(DriveReport(state="driving"))
+        graph.until(lambda: "drive" in feed.facts)
+        assert asked(graph, lambda: hold_until_refused(live, 0.2)) == "still held"
+        assert client._guard._held.is_set() and told == [True]
+        reports.publish(DriveReport(state="stopped", reason="no picture"))
+        words = asked(graph, lambda: hold_until_refused(live, 10.0))
+        graph.until(lambda: not client._guard._held.is_set())
+        live.close()
+
+    assert "the car stopped: no picture. Let go and press again." in words
+    assert told == [True, False]
+
+
+def hold_until_refused(live: Live, most_s: float) -> str:
+    """Beat as a page does; return why no more."""
+    end_s = time.monotonic() + most_s
+    while time.monotonic() < end_s:
+        try:
+            live.dead_man.beat(Beat("one press"))
+        except Sim2RaceError as error:
+            return str(error)
+        time.sleep(0.02)
+    return "still held"
 
 
 def test_what_the_console_asks_of_the_drive_and_what_it_makes_of_the_answer(graph: Graph) -> None:

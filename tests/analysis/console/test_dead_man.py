@@ -2,10 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.console.dead_man import SILENCE_S, Beat, DeadMan
+from analysis.console.dead_man import SETTLE_S, SILENCE_S, Beat, DeadMan
 from car.clock import HeldClock
 from car.errors import Sim2RaceError
 from tests.analysis.console.live_car import PretendedCar
+
+STOPPED = "the car stopped: no picture"
+
+
+def _beat_on(dead_man: DeadMan, clock: HeldClock, press: str, seconds: float, at_rest: str = "") -> None:
+    """Hold for a while, with a car that says so."""
+    for _ in range(round(seconds / 0.05)):
+        dead_man.beat(Beat(press))
+        clock.advance(0.05)
+        dead_man.tick(at_rest)
 
 
 @pytest.fixture
@@ -57,6 +67,32 @@ def test_silence_stops_the_car_and_a_beat_that_comes_late_revives_nothing(
     assert car.state == "ready"
     dead_man.beat(Beat("press two"))
     assert car.state == "driving"
+
+
+def test_a_car_that_stops_by_itself_ends_the_hold_and_wants_a_new_press(
+    dead_man: DeadMan, car: PretendedCar, clock: HeldClock
+) -> None:
+    _beat_on(dead_man, clock, "press one", SETTLE_S + 0.1)
+    assert dead_man.held
+    _beat_on(dead_man, clock, "press one", 0.05, STOPPED)
+
+    assert (dead_man.held, car.told) == (False, ["autonomous", "arm", "disarm"])
+    with pytest.raises(Sim2RaceError, match=r"ended: the car stopped: no picture\. Let go and press again"):
+        dead_man.beat(Beat("press one"))
+    assert car.told.count("arm") == 1
+
+
+def test_what_a_car_said_before_a_press_does_not_end_it_and_what_it_goes_on_saying_does(
+    dead_man: DeadMan, car: PretendedCar, clock: HeldClock
+) -> None:
+    _beat_on(dead_man, clock, "press one", SETTLE_S - 0.1, STOPPED)
+    assert (dead_man.held, car.state) == (True, "driving")
+    _beat_on(dead_man, clock, "press one", SETTLE_S)
+    assert dead_man.held
+    dead_man.release("press one")
+
+    _beat_on(dead_man, clock, "press two", SETTLE_S + 0.05, STOPPED)
+    assert (dead_man.held, car.state) == (False, "ready")
 
 
 def test_a_release_stops_at_once_and_one_that_overtakes_its_press_is_remembered(

@@ -109,6 +109,29 @@ def test_the_car_drives_while_the_button_is_held_and_stops_when_it_is_not(live: 
     expect(live.locator("#state")).to_contain_text("ready")
 
 
+def test_a_car_that_stops_by_itself_ends_the_hold_and_says_why(
+    live: Page, garage: Garage, watch: Watch
+) -> None:
+    live.locator("#hold").hover()
+    live.mouse.down()
+    expect(live.locator("#state")).to_have_text("driving")
+    garage.car.reason = "no fresh command for 100 ms"
+    garage.car.state = "stopped"
+
+    said = "the car stopped: no fresh command for 100 ms"
+    expect(live.locator("#notice")).to_contain_text(f"{said}. Let go and press again.")
+    expect(live.locator("#hold")).not_to_have_class(re.compile("held"))
+    expect(live.locator("#facts")).to_contain_text(f"last hold ended: {said}")
+    live.wait_for_timeout(300)
+    assert garage.car.told == ["max 0.25", "autonomous", "arm", "disarm"], "the button is still down"
+    assert "409" in watch.problems.pop()
+    live.mouse.up()
+    live.mouse.down()
+    expect(live.locator("#state")).to_have_text("driving")
+    expect(live.locator("#notice")).to_be_hidden()
+    live.mouse.up()
+
+
 def test_every_strip_runs_and_events_are_listed_with_the_newest_first(live: Page, garage: Garage) -> None:
     names = [text.rstrip("+−.0123456789") for text in live.locator("#charts .label").all_inner_texts()]  # noqa: RUF001
     assert [name.split()[0] for name in names] == [

@@ -72,16 +72,19 @@ class PageHand:
             token = re.search(r'name="change-token" content="([^"]+)"', page)
             headers = {"Content-Type": "application/json", "X-Sim2Race-Change": token[1] if token else ""}
             beat = {"press": press, "manual": True, "angle": ANGLE, "throttle": THROTTLE}
+            was_taken = False
             while press == self._press and not self._ended.wait(BEAT_S):
                 connection.request("POST", "/api/live/beat", json.dumps(beat), headers)
                 answer = connection.getresponse()
                 said = answer.read().decode(errors="replace")
                 if answer.status != http.client.OK:
                     self.problem = said.strip()
-                    # This press is dead; the next one may be taken.
-                    self._press = uuid.uuid4().hex if press == self._press else self._press
+                    # This press is dead. The next one may be taken; but that a car which has stopped drives
+                    # again, is for whoever holds to decide.
+                    if press == self._press:
+                        self._press = "" if was_taken else uuid.uuid4().hex
                     return
-                self.problem = "it takes every beat"
+                was_taken, self.problem = True, "it takes every beat"
         finally:
             connection.close()
 
