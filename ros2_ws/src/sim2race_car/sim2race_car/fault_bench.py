@@ -179,11 +179,15 @@ class FaultBench:
         return oldest_ns / 1e9
 
     def _what_others_say(self, fault: Fault) -> str:
+        said = ""
         if fault.kind is Kind.DISK or fault.target == "bag_log_node":
-            return str(self._graph.run_info().get("log_problem", ""))
-        if fault.kind in (Kind.CAMERA, Kind.POLICY):
-            return self._graph.inference_reason()
-        return ""
+            said = str(self._graph.run_info().get("log_problem", ""))
+        elif fault.kind in (Kind.CAMERA, Kind.POLICY):
+            said = self._graph.inference_reason()
+        # Folders that end with the bench tell a reader nothing.
+        for folder in (self._graph.folder, self._policy.resolve().parent):
+            said = said.replace(f"{folder}/", "")
+        return said
 
     @contextmanager
     def _leave_alone(self, fault: Fault) -> Iterator[float]:
