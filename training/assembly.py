@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from car.action_space import ActionSpace, default_action_space, load_model_metadata, to_model_metadata
+from car.action_space import (
+    ActionSpace,
+    DiscreteActionSpace,
+    default_action_space,
+    load_model_metadata,
+    to_model_metadata,
+)
 from car.errors import Sim2RaceError
 from car.files import write_atomically
 from car.json_file import read_json_object
@@ -141,11 +148,20 @@ def build_learner(config: TrainConfig, actions: ActionSpace, teacher: Teacher | 
     )
 
 
-def export_snapshot(folder: RunFolder, snapshot: str, path: Path) -> ExportProof:
+def export_snapshot(
+    folder: RunFolder, snapshot: str, path: Path, *, speeds: Path | None = None
+) -> ExportProof:
     """Export a snapshot of a run by name: "best", "last" or as in step-000123456.
 
+    Args:
+        folder: the run.
+        snapshot: its name.
+        path: `policy.onnx` to write.
+        speeds: model_metadata.json whose speeds take the place of those that the run drove at.
+
     Raises:
-        Sim2RaceError: the run or snapshot does not exist or is damaged, or the export failed its proof.
+        Sim2RaceError: the run or snapshot does not exist or is damaged, the speeds are those of other angles,
+            or the export failed its proof.
     """
     file = folder.find_snapshot(snapshot)
     config = load_config(folder)
@@ -158,8 +174,27 @@ def export_snapshot(folder: RunFolder, snapshot: str, path: Path) -> ExportProof
     first = learner.env.reset()
     pictures = np.asarray(first[OBSERVATION_KEY] if isinstance(first, dict) else first)
     tracks = load_school(folder).all_tracks(own.sim)
-    metadata = policy_metadata(config, actions, state.steps, tracks=tracks)
+    driven = actions if speeds is None else _with_speeds(actions, speeds)
+    metadata = policy_metadata(config, driven, state.steps, tracks=tracks)
     return export_policy(learner.policy, path, metadata=metadata, observations=pictures)
+
+
+def _with_speeds(actions: ActionSpace, path: Path) -> ActionSpace:
+    """Return the action space in a file, if only its speeds differ: what an angle does has been learnt."""
+    other = load_model_metadata(path)
+    if type(other) is not type(actions) or _angles_deg(other) != _angles_deg(actions):
+        raise Sim2RaceError(
+            f"The angles in {path} are {_angles_deg(other)}; expected those that the run has learnt to steer "
+            f"with, in degrees: {_angles_deg(actions)}."
+        )
+    return other
+
+
+def _angles_deg(actions: ActionSpace) -> list[float]:
+    """Return the angles of all actions, or the limits of a continuous space."""
+    if isinstance(actions, DiscreteActionSpace):
+        return [round(math.degrees(angle), 3) for angle in actions.steering_rad]
+    return [round(math.degrees(angle), 3) for angle in (actions.steering_low_rad, actions.steering_high_rad)]
 
 
 def policy_metadata(

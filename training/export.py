@@ -47,6 +47,9 @@ class ExportConfig:
     """Which snapshot: "best" (greedy evaluation), "last", or its name, as in step-000123456."""
     output: Path | None = None
     """File to write; policy.onnx in the run's folder unless given."""
+    speeds: Path | None = None
+    """model_metadata.json with the same angles and other speeds, to slow a policy down, or to try it faster,
+    without training it anew."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def run(config: ExportConfig) -> int:
 
     folder = RunFolder.open(config.run)
     path = config.output or folder.policy_path
-    proof = export_snapshot(folder, config.snapshot, path)
+    proof = export_snapshot(folder, config.snapshot, path, speeds=config.speeds)
     Console().print(
         f"Wrote {path}. PyTorch against onnxruntime, largest difference: {proof}.",
         highlight=False,

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from car.action_space import (
     ContinuousActionSpace,
+    DiscreteActionSpace,
     default_action_space,
     load_model_metadata,
     to_model_metadata,
@@ -312,6 +313,26 @@ def test_the_best_snapshot_is_exported_not_the_last(tmp_path: Path, monkeypatch:
     assert result.best is not None and result.best["total"]["completed"] == 1
     assert run_export(ExportConfig(result.folder, "last", tmp_path / "last.onnx")) == 0
     assert Policy.load(tmp_path / "last.onnx").metadata.steps == 128
+
+
+def test_a_policy_is_exported_with_other_speeds_for_the_same_angles(tmp_path: Path) -> None:
+    result = train(_config(tmp_path), console=Console(quiet=True))
+    learnt = Policy.load(result.policy).action_space
+    assert isinstance(learnt, DiscreteActionSpace)
+    slow = replace(learnt, speed_mps=tuple(0.9 * speed for speed in learnt.speed_mps))
+    file = tmp_path / "slow.json"
+    file.write_text(json.dumps(to_model_metadata(slow)))
+    assert run_export(ExportConfig(result.folder, "last", tmp_path / "slow.onnx", file)) == 0
+    exported = Policy.load(tmp_path / "slow.onnx")
+    assert isinstance(exported.action_space, DiscreteActionSpace)
+    np.testing.assert_allclose(exported.action_space.table(), slow.table(), atol=1e-6)
+    picture = np.full((1, 120, 160), 90, np.uint8)
+    np.testing.assert_array_equal(exported.act(picture), Policy.load(result.policy).act(picture))
+
+    file.write_text(json.dumps(to_model_metadata(replace(slow, steering_rad=slow.steering_rad[::-1]))))
+    with pytest.raises(Sim2RaceError, match="expected those that the run has learnt"):
+        run_export(ExportConfig(result.folder, "last", tmp_path / "other.onnx", file))
+    assert not (tmp_path / "other.onnx").exists()
 
 
 def test_a_full_disk_costs_figures_and_snapshots_but_not_the_training(
