@@ -13,7 +13,7 @@ from car.ros_domain import own_domain
 from sim2race_car.transport import BUILT_IN, CHOSEN, LOCAL_ONLY, PROFILES, RANGE, leave_shared_memory
 
 PEER = """
-import json, sys
+import json, sys, threading
 from pathlib import Path
 from car.topics import STOP
 from sim2race_car import ros
@@ -27,17 +27,16 @@ executor.add_node(node)
 heard = []
 listens = ros.subscribe(node, STOP, lambda message: heard.append(message.data))
 speaks = ros.publish(node, STOP)
-for _ in range(600):
+ended = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+has_said = False
+while not ended.wait(0.02):
     speaks.publish(String(data=sys.argv[1]))
-    executor.spin_once(timeout_sec=0.05)
-    if set(heard) > {sys.argv[1]}:
-        break
-threads = [task.joinpath("comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
-print(json.dumps({"heard": sorted(set(heard)), "threads": threads}), flush=True)
-# The other one may not have heard yet.
-for _ in range(40):
-    speaks.publish(String(data=sys.argv[1]))
-    executor.spin_once(timeout_sec=0.05)
+    executor.spin_once(timeout_sec=0.02)
+    if not has_said and len(set(heard)) == 2:
+        threads = [task.joinpath("comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+        print(json.dumps({"heard": sorted(set(heard)), "threads": threads}), flush=True)
+        has_said = True
 """
 
 
@@ -86,12 +85,19 @@ def test_two_processes_hear_each_other_without_shared_memory(ranges: tuple[str, 
             subprocess.Popen(
                 [sys.executable, "-c", PEER, name],
                 env=inherited | {"ROS_DOMAIN_ID": str(domain), RANGE: reach},
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
             )
             for name, reach in zip(("first", "second"), ranges, strict=True)
         ]
-        said = [json.loads(peer.communicate(timeout=120.0)[0]) for peer in peers]
+        try:
+            # Each speaks on until both have heard; one that never hears ends in the test's own time limit.
+            said = [json.loads(peer.stdout.readline()) for peer in peers if peer.stdout]
+        finally:
+            for peer in peers:
+                peer.kill()
+                peer.communicate()
     assert [one["heard"] for one in said] == [["first", "second"]] * 2
     threads = [thread for one in said for thread in one["threads"]]
     assert any(thread.startswith("dds.udp") for thread in threads)
