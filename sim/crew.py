@@ -54,8 +54,10 @@ class Crew:
         try:
             take()
         finally:
-            wait(others)
-        for other in others:
+            # Who has not begun by now finds nothing left to do: a busy core keeps nobody waiting.
+            begun = [other for other in others if not other.cancel()]
+            wait(begun)
+        for other in begun:
             other.result()
 
 

@@ -45,12 +45,11 @@ class RaceResult:
 
         Races are judged by it: in DeepRacer's the best average of three laps.
         """
-        on_end = "".join("x" if trial.status == "lap_complete" else " " for trial in self.trials)
-        times = [trial.seconds for trial in self.trials]
+        on_end = [self.trials[first : first + laps] for first in range(len(self.trials) - laps + 1)]
         averages = [
-            sum(times[first : first + laps]) / laps
-            for first in range(len(times) - laps + 1)
-            if on_end[first : first + laps] == "x" * laps
+            sum(trial.seconds for trial in trials) / laps
+            for trials in on_end
+            if all(trial.status == "lap_complete" for trial in trials)
         ]
         return min(averages, default=None)
 

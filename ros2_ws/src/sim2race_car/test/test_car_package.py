@@ -19,6 +19,7 @@ ROS_PACKAGES = ("_msgs", "_srvs", "_interfaces", "_interfaces_pkg")
 
 
 def executable(name: str) -> Path:
+    """Return where colcon installs a node."""
     return Path(get_package_prefix(PACKAGE)) / "lib" / PACKAGE / name
 
 
