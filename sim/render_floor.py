@@ -14,6 +14,14 @@ import numpy as np
 
 from sim.compiled import njit_fast
 from sim.render_tables import (
+    BLOCK,
+    BLOCK_OFF_TRACK,
+    BLOCK_RADIUS,
+    BLOCK_SLOPE,
+    BLOCK_U,
+    BLOCK_V,
+    BLOCK_VALUE,
+    BLOCKS,
     BAND,
     HALF,
     HORIZON_SLOPE,
@@ -40,8 +48,6 @@ FLAT, CARPET, PLANKS, CONCRETE, TILES = range(5)
 FLOORS = ("flat", "carpet", "planks", "concrete", "tiles")
 """What lies round the track; `LIGHT_DTYPE`'s floor_kind counts along these."""
 
-BLOCK = 8
-"""Pixels of a row that share a map level."""
 CLOUD = np.float32(4.1)
 THIRD = np.float32(0.35)
 JOINT = np.float32(0.04)
@@ -50,7 +56,7 @@ RIM = np.float32(1.01)
 CELL = np.float32(CALM_CELL)
 PER_CELL = np.float32(1.0 / CALM_CELL)
 ZERO_QUAD, LOW_BYTE, EIGHT, SIXTEEN, TWENTY_FOUR = (np.uint32(value) for value in (0, 255, 8, 16, 24))
-BLOCK_RADIUS, TEXEL_RADIUS = np.float32(0.55), np.float32(2.2)
+BLOCK_RADIUS_SHARE, TEXEL_RADIUS = np.float32(0.55), np.float32(2.2)
 """How far a block reaches from its middle, of its length; and a look-up from its place, of a texel. Both with
 a little to spare."""
 
@@ -152,34 +158,52 @@ def _fill_calm_blocks(
     band: Any, x0: Any, y0: Any, calm_map: Any, start: int, size: Any, tone: Any, levels: Any, blocks: Any
 ) -> tuple[int, bool]:
     """Fill in the blocks of one colour; note the others, and return their number and whether any is floor."""
+    _measure_blocks(band, x0, y0)
     height, width = size
     right, top = np.float32(width) - HALF, np.float32(height) - HALF
     busy, outside = 0, False
-    for first in range(0, BAND, BLOCK):
-        last = first + BLOCK - 1
-        level = levels[slope_index(band[SLOPE + first + BLOCK // 2])]
-        du, dv = band[X + last] - band[X + first], band[Y + last] - band[Y + first]
-        # In cells of the map of calm places.
-        u = ((band[X + first] + du * HALF) - x0) * PER_TEXEL * PER_CELL
-        v = ((band[Y + first] + dv * HALF) - y0) * PER_TEXEL * PER_CELL
+    for block in range(BLOCKS):
+        slope, u, v = band[BLOCK_SLOPE + block], band[BLOCK_U + block], band[BLOCK_V + block]
         near_u, near_v = min(max(u, ZERO), right), min(max(v, ZERO), top)
         calm = np.uint32(calm_map[start + np.int64(near_v) * width + np.int64(near_u)])
         known, code = np.float32(calm >> EIGHT), calm & LOW_BYTE
         beyond_u, beyond_v = (u - near_u) * CELL, (v - near_v) * CELL
+        texel = np.float32(1 << levels[slope_index(slope)])
+        radius = band[BLOCK_RADIUS + block] + TEXEL_RADIUS * texel
+        plain = known * known + beyond_u * beyond_u + beyond_v * beyond_v > radius * radius
+        off_track = plain and code == ZERO_QUAD
+        band[BLOCK_VALUE + block] = tone[code]
+        band[BLOCK_OFF_TRACK + block] = ONE if off_track else ZERO
+        outside |= off_track
+        blocks[busy] = block * BLOCK
+        # Above the horizon there is nothing to look up.
+        busy += 0 if plain or slope > ZERO else 1
+    for block in range(BLOCKS):
+        for place in range(BLOCK):
+            band[VALUE + block * BLOCK + place] = band[BLOCK_VALUE + block]
+            band[OFF_TRACK + block * BLOCK + place] = band[BLOCK_OFF_TRACK + block]
+    return busy, outside
+
+
+@njit_fast
+def _measure_blocks(band: Any, x0: Any, y0: Any) -> None:
+    """Fill in where the blocks of a band lie, in cells of the map of calm places, and how far they reach.
+
+    A block's slope is that in its middle; above zero where all of the block is above the horizon.
+    """
+    per_cell = PER_TEXEL * PER_CELL
+    for block in range(BLOCKS):
+        first, last = block * BLOCK, block * BLOCK + BLOCK - 1
+        du, dv = band[X + last] - band[X + first], band[Y + last] - band[Y + first]
+        band[BLOCK_U + block] = ((band[X + first] + du * HALF) - x0) * per_cell
+        band[BLOCK_V + block] = ((band[Y + first] + dv * HALF) - y0) * per_cell
         longest = max(band[REACH + first], band[REACH + last])
         slant = ONE + max(abs(band[TS + first]), abs(band[TS + last]))
-        radius = np.float32(math.sqrt(du * du + dv * dv)) * BLOCK_RADIUS + longest * slant * HALF
-        radius = radius * PER_TEXEL + TEXEL_RADIUS * np.float32(1 << level)
-        if known * known + beyond_u * beyond_u + beyond_v * beyond_v > radius * radius:
-            there, value = (ONE if code == ZERO_QUAD else ZERO), tone[code]
-            for place in range(first, first + BLOCK):
-                band[VALUE + place] = value
-                band[OFF_TRACK + place] = there
-            outside |= code == ZERO_QUAD
-        else:
-            blocks[busy] = first
-            busy += 1
-    return busy, outside
+        radius = np.sqrt(du * du + dv * dv) * BLOCK_RADIUS_SHARE + longest * slant * HALF
+        band[BLOCK_RADIUS + block] = radius * PER_TEXEL
+        middle = band[SLOPE + first + BLOCK // 2]
+        above = min(band[SLOPE + first], band[SLOPE + last]) > ZERO
+        band[BLOCK_SLOPE + block] = middle if above else min(middle, ZERO)
 
 
 @njit_fast

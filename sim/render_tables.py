@@ -19,6 +19,9 @@ from sim.surface import TEXEL_M
 ROWS = 8
 """Rows of the picture that are worked on together; HEIGHT is a multiple."""
 BAND = ROWS * WIDTH
+BLOCK = 8
+"""Pixels of a row of floor that share a map level."""
+BLOCKS = BAND // BLOCK
 BINS = 320
 """Columns of the table of panels; about as fine as the pixels of a wide lens."""
 WARP = np.float32(0.45)
@@ -44,7 +47,11 @@ PER_TEXEL = np.float32(1.0 / TEXEL_M)
 TS, SLOPE, X, Y, REACH, OFF_TRACK, VALUE, LIGHT, PASSING, PRINT = (place * BAND for place in range(10))
 # ... and one row each of what the panels of one depth are, column by column of the picture.
 LOW, HIGH, COVER, GREY, PRINT_LOW, PRINT_RISE, PRINT_DEPTH = (10 * BAND + place * WIDTH for place in range(7))
-BAND_SIZE = 10 * BAND + 7 * WIDTH
+# ... and where the band's blocks of floor lie, in which of them there is one colour, and which.
+BLOCK_U, BLOCK_V, BLOCK_RADIUS, BLOCK_SLOPE, BLOCK_VALUE, BLOCK_OFF_TRACK = (
+    10 * BAND + 7 * WIDTH + place * BLOCKS for place in range(6)
+)
+BAND_SIZE = 10 * BAND + 7 * WIDTH + 6 * BLOCKS
 
 PLACES = 2047
 """Place & PLACES is the place, and tells the compiler that it is not one of Python's negative indices."""
