@@ -10,12 +10,26 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numba
 
-njit_fast = numba.njit(cache=True, fastmath=True, error_model="numpy")
-"""For loops over pixels: without Python's check for a division by zero, which forbids vector instructions."""
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_FAST: dict[str, Any] = {"cache": True, "fastmath": True, "error_model": "numpy", "_nrt": False}
+"""`_nrt` is not in numba's type hints; its guide to extensions uses it (`register_jitable(_nrt=False)`)."""
+
+
+def njit_fast(function: _Function) -> _Function:
+    """Compile a function with loops over pixels.
+
+    Without Python's check for a division by zero, which forbids vector instructions. And without counting
+    who uses an array: all threads would do that with atomic instructions on the same counters, at every call.
+    Such a function makes no array and returns none.
+    """
+    compiled: _Function = numba.njit(**_FAST)(function)
+    return compiled
 
 
 def use_own_cache() -> Path:

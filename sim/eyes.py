@@ -33,7 +33,7 @@ from sim.scenery import (
     Scene,
     matching_names,
 )
-from sim.surface import CODES, Surface
+from sim.surface import CODES, Surface, tiles_across
 
 VIEW_DTYPE = np.dtype(
     [
@@ -209,10 +209,11 @@ class Eyes:
 def lay_ground(surfaces: Sequence[Surface]) -> Ground:
     """Lay the maps of several tracks one after the other for the renderer."""
     return Ground(
-        quads=np.concatenate([surface.quads for surface in surfaces]),
-        quad_starts=_starts([surface.quads.size for surface in surfaces]),
+        tiles=np.concatenate([surface.tiles for surface in surfaces]),
+        starts=_starts([surface.tiles.size for surface in surfaces]),
         offsets=np.stack([surface.level_offsets for surface in surfaces]),
         sizes=np.stack([surface.level_sizes for surface in surfaces]),
+        across=np.stack([tiles_across(surface.level_sizes[:, 1]) for surface in surfaces]),
         origins=np.array([surface.origin_m for surface in surfaces], np.float64),
         calm=np.concatenate([surface.calm.ravel() for surface in surfaces]),
         calm_starts=_starts([surface.calm.size for surface in surfaces]),

@@ -14,15 +14,15 @@ import numpy as np
 
 from sim.compiled import njit_fast
 from sim.render_tables import (
+    ANYWHERE,
+    BAND,
     BLOCK,
+    BLOCK_BEYOND,
     BLOCK_OFF_TRACK,
     BLOCK_RADIUS,
     BLOCK_SLOPE,
-    BLOCK_U,
-    BLOCK_V,
     BLOCK_VALUE,
     BLOCKS,
-    BAND,
     HALF,
     HORIZON_SLOPE,
     OFF_TRACK,
@@ -31,6 +31,8 @@ from sim.render_tables import (
     PLACES,
     REACH,
     SHADE_SIZE,
+    SHARE_U,
+    SHARE_V,
     SLOPE,
     SLOPE_SCALE,
     SLOPES,
@@ -42,7 +44,7 @@ from sim.render_tables import (
     Y,
     whole,
 )
-from sim.surface import CALM_CELL, LEVELS, TEXEL_M
+from sim.surface import CALM_CELL, LEVELS, TEXEL_M, TILE_TEXELS
 
 FLAT, CARPET, PLANKS, CONCRETE, TILES = range(5)
 FLOORS = ("flat", "carpet", "planks", "concrete", "tiles")
@@ -55,25 +57,33 @@ OFTEN = np.float32(37.0)
 RIM = np.float32(1.01)
 CELL = np.float32(CALM_CELL)
 PER_CELL = np.float32(1.0 / CALM_CELL)
-ZERO_QUAD, LOW_BYTE, EIGHT, SIXTEEN, TWENTY_FOUR = (np.uint32(value) for value in (0, 255, 8, 16, 24))
+NO_CODE, LOW_BYTE, EIGHT = (np.uint32(value) for value in (0, 255, 8))
+NEXT_ROW = TILE_TEXELS + 1
+TILE, ROW_BYTES, TILE_BYTES = (np.int32(number) for number in (TILE_TEXELS, NEXT_ROW, NEXT_ROW**2))
+PER_TILE = np.float32(1.0 / TILE_TEXELS)
+LAST_SLOPE = np.float32(SLOPES - 1)
+LEVEL_SHIFT, MOST_SAMPLES = 2, 3
+"""A kind of look-up: the map's level, and in its two lowest bits the number of samples."""
 BLOCK_RADIUS_SHARE, TEXEL_RADIUS = np.float32(0.55), np.float32(2.2)
 """How far a block reaches from its middle, of its length; and a look-up from its place, of a texel. Both with
 a little to spare."""
 
 
 @njit_fast
-def slope_table(height_m: float, pixel_rad: float, levels: Any, taps: Any) -> None:
-    """For every slope below the horizon: map level, and samples along the view to cover a pixel."""
+def slope_table(height_m: float, pixel_rad: float, kinds: Any, reaches: Any) -> None:
+    """For every slope below the horizon: the kind of look-up that covers a pixel, and how far one reaches."""
     for index in range(SLOPES):
         slope = (index + 0.5) * (STEEPEST / SLOPES)
         distance = height_m / slope
         across = distance * pixel_rad
         along = distance * distance / height_m * pixel_rad
         ratio = along / across
-        taps[index] = 1 if ratio < 5.0 else (2 if ratio < 12.0 else 3)
-        footprint = max(across, along / taps[index])
+        samples = 1 if ratio < 5.0 else (2 if ratio < 12.0 else 3)
+        footprint = max(across, along / samples)
         level = math.floor(math.log2(max(footprint / TEXEL_M, 1.0)) + 0.5)
-        levels[index] = min(level, LEVELS - 1)
+        level = min(level, LEVELS - 1)
+        kinds[index] = level << LEVEL_SHIFT | samples
+        reaches[index] = TEXEL_RADIUS * np.float32(1 << level)
 
 
 @njit_fast
@@ -103,163 +113,163 @@ def floor_band(band: Any, view: Any, ground: Any, track: int, tone: Any, scratch
         ground: the tracks' maps, see `sim.renderer`.
         track: number of the map.
         tone: float32 (256,), grey of every code.
-        scratch: with map levels and samples by slope.
+        scratch: with kinds of look-up by slope.
 
     Returns:
         Whether any pixel may be off the track.
     """
-    origin = ground.origins[track]
-    x0, y0 = np.float32(origin[0]), np.float32(origin[1])
-    busy, outside = _fill_calm_blocks(
-        band,
-        x0,
-        y0,
-        ground.calm,
-        ground.calm_starts[track],
-        ground.calm_sizes[track],
-        tone,
-        scratch.levels,
-        scratch.blocks,
-    )
-    start, offsets, sizes = ground.quad_starts[track], ground.offsets[track], ground.sizes[track]
-    cosine, sine = np.float32(math.cos(view.yaw_rad)), np.float32(math.sin(view.yaw_rad))
-    blocks, begin = scratch.blocks, 0
+    busy, outside = _fill_calm_blocks(band, ground, track, tone, scratch)
+    kinds, begin = scratch.kinds, 0
     while begin < busy:
         # Blocks on end that are looked up in the same level, with as many samples.
-        index = slope_index(band[SLOPE + blocks[begin] + BLOCK // 2])
-        level, count, end = scratch.levels[index], scratch.taps[index], begin + 1
-        while end < busy:
-            index = slope_index(band[SLOPE + blocks[end] + BLOCK // 2])
-            if scratch.levels[index] != level or scratch.taps[index] != count:
-                break
+        end = begin + 1
+        while end < busy and kinds[end] == kinds[begin]:
             end += 1
-        per_m, first, size = PER_TEXEL / np.float32(1 << level), start + offsets[level], sizes[level]
-        from_x, from_y = x0 + HALF / per_m, y0 + HALF / per_m
-        if count == 1:
-            _look_up_once(blocks, begin, end, band, from_x, from_y, per_m, ground.quads, first, size, tone)
-        else:
-            ahead_x, ahead_y = cosine * per_m, sine * per_m
-            _look_up(
-                blocks, begin, end, count, band, from_x, from_y, per_m, ahead_x, ahead_y, ground.quads, first,
-                size, tone,
-            )  # fmt: skip
+        _look_up(begin, end, band, view, ground, track, tone, scratch)
         begin = end
     return outside or busy > 0
 
 
 @njit_fast
-def slope_index(slope: Any) -> int:
-    """Return the row of the slope tables for a slope."""
-    return min(max(int(-slope * SLOPE_SCALE), 0), SLOPES - 1)
-
-
-@njit_fast
-def _fill_calm_blocks(
-    band: Any, x0: Any, y0: Any, calm_map: Any, start: int, size: Any, tone: Any, levels: Any, blocks: Any
-) -> tuple[int, bool]:
+def _fill_calm_blocks(band: Any, ground: Any, track: int, tone: Any, scratch: Any) -> tuple[int, bool]:
     """Fill in the blocks of one colour; note the others, and return their number and whether any is floor."""
-    _measure_blocks(band, x0, y0)
-    height, width = size
-    right, top = np.float32(width) - HALF, np.float32(height) - HALF
-    busy, outside = 0, False
+    start, blocks, kinds = ground.calm_starts[track], scratch.blocks, scratch.kinds
+    _measure_blocks(band, ground.origins[track], ground.calm_sizes[track], scratch.cells, scratch.slopes)
+    busy, outside = 0, ZERO
     for block in range(BLOCKS):
-        slope, u, v = band[BLOCK_SLOPE + block], band[BLOCK_U + block], band[BLOCK_V + block]
-        near_u, near_v = min(max(u, ZERO), right), min(max(v, ZERO), top)
-        calm = np.uint32(calm_map[start + np.int64(near_v) * width + np.int64(near_u)])
+        # Without a branch: which blocks are plain is hard to guess, and a wrong guess costs as much again.
+        calm = np.uint32(ground.calm[(start + scratch.cells[block]) & ANYWHERE])
         known, code = np.float32(calm >> EIGHT), calm & LOW_BYTE
-        beyond_u, beyond_v = (u - near_u) * CELL, (v - near_v) * CELL
-        texel = np.float32(1 << levels[slope_index(slope)])
-        radius = band[BLOCK_RADIUS + block] + TEXEL_RADIUS * texel
-        plain = known * known + beyond_u * beyond_u + beyond_v * beyond_v > radius * radius
-        off_track = plain and code == ZERO_QUAD
-        band[BLOCK_VALUE + block] = tone[code]
-        band[BLOCK_OFF_TRACK + block] = ONE if off_track else ZERO
-        outside |= off_track
-        blocks[busy] = block * BLOCK
+        slope = scratch.slopes[block] & (SLOPES - 1)
+        radius = band[BLOCK_RADIUS + block] + scratch.reaches[slope]
+        unknown = radius * radius - known * known - band[BLOCK_BEYOND + block]
+        off_track = ONE if code == NO_CODE else ZERO
+        band[BLOCK_VALUE + block], band[BLOCK_OFF_TRACK + block] = tone[code], off_track
+        outside += off_track
+        blocks[busy & PLACES], kinds[busy & PLACES] = block * BLOCK, scratch.kinds_by_slope[slope]
         # Above the horizon there is nothing to look up.
-        busy += 0 if plain or slope > ZERO else 1
-    for block in range(BLOCKS):
-        for place in range(BLOCK):
-            band[VALUE + block * BLOCK + place] = band[BLOCK_VALUE + block]
-            band[OFF_TRACK + block * BLOCK + place] = band[BLOCK_OFF_TRACK + block]
-    return busy, outside
+        busy += 1 if min(unknown, -band[BLOCK_SLOPE + block]) >= ZERO else 0
+    _spread_blocks(band)
+    return busy, outside > ZERO
 
 
 @njit_fast
-def _measure_blocks(band: Any, x0: Any, y0: Any) -> None:
-    """Fill in where the blocks of a band lie, in cells of the map of calm places, and how far they reach.
+def _spread_blocks(band: Any) -> None:
+    """Fill in every pixel of a band with what its block has."""
+    for block in range(BLOCKS):
+        value, off_track = band[BLOCK_VALUE + block], band[BLOCK_OFF_TRACK + block]
+        for place in range(BLOCK):
+            band[VALUE + block * BLOCK + place] = value
+            band[OFF_TRACK + block * BLOCK + place] = off_track
 
-    A block's slope is that in its middle; above zero where all of the block is above the horizon.
+
+@njit_fast
+def _measure_blocks(band: Any, origin: Any, size: Any, cells: Any, slopes: Any) -> None:
+    """Fill in where a band's blocks lie in the map of calm places, or how far beyond it, and their reach.
+
+    Distances are in texels. A block's slope is above zero only where all of the block is above the horizon.
     """
+    x0, y0, width = np.float32(origin[0]), np.float32(origin[1]), np.int32(size[1])
+    right, top = np.float32(size[1]) - HALF, np.float32(size[0]) - HALF
     per_cell = PER_TEXEL * PER_CELL
     for block in range(BLOCKS):
         first, last = block * BLOCK, block * BLOCK + BLOCK - 1
         du, dv = band[X + last] - band[X + first], band[Y + last] - band[Y + first]
-        band[BLOCK_U + block] = ((band[X + first] + du * HALF) - x0) * per_cell
-        band[BLOCK_V + block] = ((band[Y + first] + dv * HALF) - y0) * per_cell
+        u = ((band[X + first] + du * HALF) - x0) * per_cell
+        v = ((band[Y + first] + dv * HALF) - y0) * per_cell
+        near_u, near_v = min(max(u, ZERO), right), min(max(v, ZERO), top)
+        cells[block] = np.int32(near_v) * width + np.int32(near_u)
+        beyond_u, beyond_v = (u - near_u) * CELL, (v - near_v) * CELL
+        band[BLOCK_BEYOND + block] = beyond_u * beyond_u + beyond_v * beyond_v
         longest = max(band[REACH + first], band[REACH + last])
         slant = ONE + max(abs(band[TS + first]), abs(band[TS + last]))
         radius = np.sqrt(du * du + dv * dv) * BLOCK_RADIUS_SHARE + longest * slant * HALF
         band[BLOCK_RADIUS + block] = radius * PER_TEXEL
         middle = band[SLOPE + first + BLOCK // 2]
-        above = min(band[SLOPE + first], band[SLOPE + last]) > ZERO
-        band[BLOCK_SLOPE + block] = middle if above else min(middle, ZERO)
-
-
-@njit_fast
-def _look_up_once(
-    blocks: Any, begin: int, end: int, band: Any, x0: Any, y0: Any, per_m: Any, quads: Any, first: int,
-    size: Any, tone: Any,
-) -> None:  # fmt: skip
-    """Fill in the grey of blocks of floor from a level of the map, pixel by pixel."""
-    stride = size[1]
-    # The map's rim is plain floor, so that what lies beyond may take it from there.
-    right, top = np.float32(size[1]) - RIM, np.float32(size[0]) - RIM
-    for number in range(begin, end):
-        start = blocks[number] & PLACES
-        for place in range(start, start + BLOCK):
-            u, v = (band[X + place] - x0) * per_m, (band[Y + place] - y0) * per_m
-            u, v = min(max(u, ZERO), right), min(max(v, ZERO), top)
-            texel_u, texel_v = np.int64(u), np.int64(v)
-            quad = quads[first + texel_v * stride + texel_u]
-            band[VALUE + place] = _between(tone, quad, u - np.float32(texel_u), v - np.float32(texel_v))
-            band[OFF_TRACK + place] = ONE if quad == ZERO_QUAD else ZERO
+        slopes[block] = np.int32(min(max(-middle * SLOPE_SCALE, ZERO), LAST_SLOPE))
+        above = min(band[SLOPE + first], band[SLOPE + last])
+        band[BLOCK_SLOPE + block] = min(above, middle)
 
 
 @njit_fast
 def _look_up(
-    blocks: Any, begin: int, end: int, count: int, band: Any, x0: Any, y0: Any, per_m: Any, ahead_x: Any,
-    ahead_y: Any, quads: Any, first: int, size: Any, tone: Any,
-) -> None:  # fmt: skip
-    """Fill in the grey of blocks of floor, with samples along the view: far pixels are long."""
-    stride, share, before = size[1], ONE / np.float32(count), HALF * np.float32(count - 1)
-    right, top = np.float32(size[1]) - RIM, np.float32(size[0]) - RIM
-    for number in range(begin, end):
-        start = blocks[number] & PLACES
-        for place in range(start, start + BLOCK):
-            reach, t = band[REACH + place] * share, band[TS + place]
-            step_u, step_v = (ahead_x - t * ahead_y) * reach, (ahead_y + t * ahead_x) * reach
-            u = (band[X + place] - x0) * per_m - step_u * before
-            v = (band[Y + place] - y0) * per_m - step_v * before
-            total, off_track = ZERO, ZERO
-            for _ in range(count):
-                at_u, at_v = min(max(u, ZERO), right), min(max(v, ZERO), top)
-                texel_u, texel_v = np.int64(at_u), np.int64(at_v)
-                quad = quads[first + texel_v * stride + texel_u]
-                total += _between(tone, quad, at_u - np.float32(texel_u), at_v - np.float32(texel_v))
-                off_track += ONE if quad == ZERO_QUAD else ZERO
-                u, v = u + step_u, v + step_v
-            band[VALUE + place] = total * share
-            band[OFF_TRACK + place] = off_track * share
+    begin: int, end: int, band: Any, view: Any, ground: Any, track: int, tone: Any, scratch: Any
+) -> None:
+    """Fill in the grey of some blocks from one level; far pixels are long and take several samples."""
+    blocks, places, kind = scratch.blocks, scratch.places, scratch.kinds[begin]
+    level, count = kind >> LEVEL_SHIFT, kind & MOST_SAMPLES
+    per_m, size = PER_TEXEL / np.float32(1 << level), ground.sizes[track, level]
+    start, across = ground.starts[track] + ground.offsets[track, level], np.int32(ground.across[track, level])
+    share = ONE / np.float32(count)
+    first, length = blocks[begin], blocks[end - 1] + BLOCK - blocks[begin]
+    for sample in range(count):
+        ahead = (np.float32(sample) - HALF * np.float32(count - 1)) * share
+        _find_texels(first, length, ahead, band, view, ground.origins[track], per_m, size, across, places)
+        kept = ONE if sample else ZERO
+        _add_texels(blocks, begin, end, kept, share, band, places, ground.tiles, start, tone)
 
 
 @njit_fast
-def _between(tone: Any, quad: Any, a: Any, b: Any) -> Any:
-    """Return the grey between four texels, a share `a` to the right and a share `b` up."""
-    near_left, near_right = tone[quad & LOW_BYTE], tone[(quad >> EIGHT) & LOW_BYTE]
-    far_left, far_right = tone[(quad >> SIXTEEN) & LOW_BYTE], tone[quad >> TWENTY_FOUR]
-    near = near_left + (near_right - near_left) * a
-    return near + (far_left + (far_right - far_left) * a - near) * b
+def _find_texels(
+    first: int,
+    length: int,
+    ahead: Any,
+    band: Any,
+    view: Any,
+    origin: Any,
+    per_m: Any,
+    size: Any,
+    across: Any,
+    places: Any,
+) -> None:
+    """Fill in where in a level's tiles samples lie, for `length` pixels of a band from `first` on.
+
+    They lie `ahead` of the pixels' middles by so much of a pixel; `across` tiles lie beside each other.
+    """
+    cosine, sine = np.float32(math.cos(view.yaw_rad)) * per_m, np.float32(math.sin(view.yaw_rad)) * per_m
+    x0, y0 = np.float32(origin[0]) + HALF / per_m, np.float32(origin[1]) + HALF / per_m
+    # The map's rim is plain floor, so that what lies beyond may take it from there.
+    right, top = np.float32(size[1]) - RIM, np.float32(size[0]) - RIM
+    for step in range(length):
+        place = (first & PLACES) + step
+        reach, t = band[REACH + place] * ahead, band[TS + place]
+        u = (band[X + place] - x0) * per_m + (cosine - t * sine) * reach
+        v = (band[Y + place] - y0) * per_m + (sine + t * cosine) * reach
+        u, v = min(max(u, ZERO), right), min(max(v, ZERO), top)
+        texel_u, texel_v = np.int32(u), np.int32(v)
+        band[SHARE_U + place], band[SHARE_V + place] = u - np.float32(texel_u), v - np.float32(texel_v)
+        tile_u = np.int32((np.float32(texel_u) + HALF) * PER_TILE)
+        tile_v = np.int32((np.float32(texel_v) + HALF) * PER_TILE)
+        inside = (texel_v - tile_v * TILE) * ROW_BYTES + texel_u - tile_u * TILE
+        places[place] = (tile_v * across + tile_u) * TILE_BYTES + inside
+
+
+@njit_fast
+def _add_texels(
+    blocks: Any,
+    begin: int,
+    end: int,
+    kept: Any,
+    share: Any,
+    band: Any,
+    places: Any,
+    tiles: Any,
+    start: int,
+    tone: Any,
+) -> None:
+    """Add a share of the grey between four texels to what is kept of every pixel of some blocks."""
+    for number in range(begin, end):
+        first = blocks[number] & PLACES
+        for place in range(first, first + BLOCK):
+            at = (start + np.int64(places[place])) & ANYWHERE
+            near_left, near_right = tiles[at], tiles[at + 1]
+            far_left, far_right = tiles[at + NEXT_ROW], tiles[at + NEXT_ROW + 1]
+            near = tone[near_left] + (tone[near_right] - tone[near_left]) * band[SHARE_U + place]
+            far = tone[far_left] + (tone[far_right] - tone[far_left]) * band[SHARE_U + place]
+            grey = near + (far - near) * band[SHARE_V + place]
+            band[VALUE + place] = band[VALUE + place] * kept + grey * share
+            floor = (near_left | near_right | far_left | far_right) == NO_CODE
+            band[OFF_TRACK + place] = band[OFF_TRACK + place] * kept + (share if floor else ZERO)
 
 
 @njit_fast

@@ -71,7 +71,7 @@ def compress(picture: Any, quality: float, work: Any) -> None:
         for row in range(BLOCK):
             for column in range(WIDTH):
                 value = min(max(pixels[row, column] + MIDDLE + HALF, ZERO), WHITE)
-                picture[top + row, column] = np.uint8(value)
+                picture[top + row, column] = np.uint8(np.int32(value))
 
 
 @njit_fast

@@ -16,6 +16,7 @@ from sim.render_tables import (
     HIGH,
     HORIZON_SLOPE,
     LOW,
+    NOISE_SIZE,
     ONE,
     QUARTER,
     SLOPE,
@@ -201,8 +202,9 @@ def expose_row(
     if light.hum > ZERO:
         # Lamps on mains hum at 100 Hz; a rolling shutter turns that into bands that wander.
         gain *= ONE + light.hum * np.float32(math.sin(np.float32(row) * np.float32(0.21) + shutter))
+    begin = start & (NOISE_SIZE - 1)
     for column in range(WIDTH):
-        value = (
-            values[column] * gain * (ONE - vignette * dark[column]) + offset + grain * noise[start + column]
-        )
-        out[column] = np.uint8(min(max(value, ZERO), WHITE))
+        lit = values[column] * gain * (ONE - vignette * dark[column]) + offset
+        value = lit + grain * noise[begin + column]
+        # By way of int32, for which there are vector instructions.
+        out[column] = np.uint8(np.int32(min(max(value, ZERO), WHITE)))

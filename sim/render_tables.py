@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from car.preprocess import HEIGHT, WIDTH
 from sim.compiled import njit_fast
@@ -45,16 +46,20 @@ PER_TEXEL = np.float32(1.0 / TEXEL_M)
 # Places in the flat array of a band: ROWS rows each of rays, where they meet the floor, the light, and how
 # much of it passes the panels, ...
 TS, SLOPE, X, Y, REACH, OFF_TRACK, VALUE, LIGHT, PASSING, PRINT = (place * BAND for place in range(10))
+# (floor is looked up before there are panels)
+SHARE_U, SHARE_V = LIGHT, PASSING
 # ... and one row each of what the panels of one depth are, column by column of the picture.
 LOW, HIGH, COVER, GREY, PRINT_LOW, PRINT_RISE, PRINT_DEPTH = (10 * BAND + place * WIDTH for place in range(7))
 # ... and where the band's blocks of floor lie, in which of them there is one colour, and which.
-BLOCK_U, BLOCK_V, BLOCK_RADIUS, BLOCK_SLOPE, BLOCK_VALUE, BLOCK_OFF_TRACK = (
-    10 * BAND + 7 * WIDTH + place * BLOCKS for place in range(6)
+BLOCK_BEYOND, BLOCK_RADIUS, BLOCK_SLOPE, BLOCK_VALUE, BLOCK_OFF_TRACK = (
+    10 * BAND + 7 * WIDTH + place * BLOCKS for place in range(5)
 )
-BAND_SIZE = 10 * BAND + 7 * WIDTH + 6 * BLOCKS
+BAND_SIZE = 10 * BAND + 7 * WIDTH + 5 * BLOCKS
 
 PLACES = 2047
 """Place & PLACES is the place, and tells the compiler that it is not one of Python's negative indices."""
+ANYWHERE = 2**40 - 1
+"""The same for places in a map."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -88,19 +93,27 @@ class Scratch(NamedTuple):
     """int32 (WIDTH,), place in the tile of a print."""
     greys: Any
     """float32 (objects,), with the lamps' flicker."""
-    levels: Any
-    """int32 (SLOPES,), map level by slope."""
-    taps: Any
-    """int32 (SLOPES,), samples along the view by slope."""
+    kinds_by_slope: Any
+    """int32 (SLOPES,), how floor is looked up, see `sim.render_floor`."""
+    reaches: Any
+    """float32 (SLOPES,), how far a look-up reaches, in texels of the finest level."""
+    slopes: Any
+    """int32 (BLOCKS,), which of them a block has."""
+    cells: Any
+    """int32 (BLOCKS,), where a block lies in the map of calm places."""
     curve: Any
     """float32 (4,), gamma."""
     blocks: Any
-    """int64 (BAND,), blocks of floor to be looked up pixel by pixel."""
+    """int64 (BLOCKS + 1,), blocks of floor to be looked up pixel by pixel."""
+    kinds: Any
+    """int32 (BLOCKS + 1,), how each of them is."""
+    places: Any
+    """int32 (BAND,), where in the map's tiles they are looked up."""
     jpeg: Any
     """float32 (24, WIDTH), a row of blocks of a JPEG."""
 
 
-@njit_fast
+@njit(cache=True)
 def make_scratch(objects: int) -> Any:
     """Return working arrays for scenes of so many objects."""
     return Scratch(
@@ -118,9 +131,13 @@ def make_scratch(objects: int) -> Any:
         np.zeros(WIDTH, np.int32),
         np.zeros(objects, np.float32),
         np.zeros(SLOPES, np.int32),
-        np.zeros(SLOPES, np.int32),
+        np.zeros(SLOPES, np.float32),
+        np.zeros(BLOCKS, np.int32),
+        np.zeros(BLOCKS, np.int32),
         np.zeros(4, np.float32),
-        np.zeros(BAND, np.int64),
+        np.zeros(BLOCKS + 1, np.int64),
+        np.zeros(BLOCKS + 1, np.int32),
+        np.zeros(BAND, np.int32),
         np.zeros((24, WIDTH), np.float32),
     )
 

@@ -31,14 +31,16 @@ from sim.render_tables import BAND, BIG, HORIZON_SLOPE, NOISE_SIZE, ONE, VALUE, 
 class Ground(NamedTuple):
     """All tracks' maps, one after the other; see `sim.surface`."""
 
-    quads: Any
-    """uint32."""
-    quad_starts: Any
+    tiles: Any
+    """uint8."""
+    starts: Any
     """int64 (T,), where each track's map starts."""
     offsets: Any
-    """int64 (T, LEVELS)."""
+    """int64 (T, LEVELS), where a level starts in it."""
     sizes: Any
-    """int64 (T, LEVELS, 2)."""
+    """int64 (T, LEVELS, 2), height and width in texels."""
+    across: Any
+    """int64 (T, LEVELS), tiles beside each other."""
     origins: Any
     """float64 (T, 2)."""
     calm: Any
@@ -114,11 +116,11 @@ def render_batch(
 def _draw(car: int, ground: Ground, optics: Optics, world: World, scratch: Any) -> None:
     """Fill in the light that reaches the lens, a band of rows at a time."""
     view, light, objects = world.views[car], world.lights[car], world.objects[car]
-    band, pixel_rad = scratch.band, light.pixel_rad
+    band, image, pixel_rad = scratch.band, scratch.image, light.pixel_rad
     flicker(objects, world.greys[car], optics.noise, view.moment, scratch.greys)
     tabulate(objects, view, optics.middles, scratch)
     nearest = finish_table(objects, view, pixel_rad, scratch)
-    slope_table(view.height_m, pixel_rad, scratch.levels, scratch.taps)
+    slope_table(view.height_m, pixel_rad, scratch.kinds_by_slope, scratch.reaches)
     for start in range(0, HEIGHT * WIDTH, BAND):
         across, up = optics.across[start : start + BAND], optics.up[start : start + BAND]
         lowest, highest = aim_band(world.turns[car], across, up, band)
@@ -129,7 +131,8 @@ def _draw(car: int, ground: Ground, optics: Optics, world: World, scratch: Any) 
         # Low rows meet the floor before any panel.
         if nearest < BIG and np.float32(view.height_m) + highest * nearest > BELOW_FLOOR:
             panel_band(lowest, highest, objects, view, pixel_rad, optics.shade, scratch)
-        scratch.image[start : start + BAND] = band[VALUE : VALUE + BAND]
+        for place in range(BAND):
+            image[start + place] = band[VALUE + place]
 
 
 @njit_fast

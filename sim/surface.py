@@ -29,6 +29,8 @@ MARGIN_M = 0.46
 """Plain floor round the track: more than two of the coarsest texels, so that every level's rim is plain."""
 CALM_CELL = 4
 """Texels of the finest level along a cell of the map of calm places."""
+TILE_TEXELS = 7
+"""Texels of its own along a side of a tile; see `Surface`."""
 _SUPERSAMPLE = 2
 _FRACTION_BITS = 4
 
@@ -43,18 +45,19 @@ class Surface:
     """A mip pyramid of coverage; level k has texels of ``TEXEL_M * 2**k``.
 
     A texel is one code into a small book of coverages: the renderer then needs one look-up per texel in
-    a table of that car's own grey levels, instead of four products. The codes of a texel and of its
-    three neighbours to the right and above are packed together, because they are always read together.
+    a table of that car's own grey levels, instead of four products. Codes are kept in tiles of 8 x 8 bytes,
+    a line of the processor's cache: `TILE_TEXELS` squared of its own, and the column and the row that follow,
+    as a texel is always read with its neighbours to the right and above.
     """
 
-    quads: npt.NDArray[np.uint32]
-    """All levels, (T,): codes of (x, y), (x+1, y), (x, y+1) and (x+1, y+1), low byte first."""
+    tiles: npt.NDArray[np.uint8]
+    """All levels, tile by tile along +x and then along +y; the row along +x comes first in a tile, too."""
     codebook: npt.NDArray[np.float32]
     """Coverage 0..1 of each code, (L <= 256, 4), in the order of `COVERAGES`; code 0 is plain floor."""
     level_offsets: npt.NDArray[np.int64]
-    """Row of each level's first texel, (LEVELS,)."""
+    """Place of each level's first tile, (LEVELS,)."""
     level_sizes: npt.NDArray[np.int64]
-    """Height and width of each level, (LEVELS, 2)."""
+    """Height and width of each level in texels, (LEVELS, 2)."""
     calm: npt.NDArray[np.uint16]
     """By cell, (height / CALM_CELL, width / CALM_CELL): the code at its middle in the low byte; above it, for
     how many texels round every place of the cell nothing else comes."""
@@ -82,12 +85,12 @@ def paint_surface(track: Track) -> Surface:
         levels.append(cv2.resize(previous, size, interpolation=cv2.INTER_AREA).astype(np.uint8))
     counts = [level.shape[0] * level.shape[1] for level in levels]
     codes, codebook = _encode(np.concatenate([level.reshape(-1, 4) for level in levels]))
-    pieces = np.split(codes, np.cumsum([level.shape[0] * level.shape[1] for level in levels])[:-1])
-    quads = [_pack(piece.reshape(level.shape[:2])) for piece, level in zip(pieces, levels, strict=True)]
+    pieces = np.split(codes, np.cumsum(counts)[:-1])
+    tiles = [_lay_tiles(piece.reshape(level.shape[:2])) for piece, level in zip(pieces, levels, strict=True)]
     return Surface(
-        quads=np.concatenate(quads),
+        tiles=np.concatenate(tiles),
         codebook=codebook,
-        level_offsets=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64),
+        level_offsets=np.cumsum([0, *(part.size for part in tiles[:-1])]).astype(np.int64),
         level_sizes=np.array([level.shape[:2] for level in levels], np.int64),
         calm=_calm_places(pieces[0].reshape(finest.shape[:2])),
         origin_m=(float(low[0]), float(low[1])),
@@ -126,11 +129,18 @@ def _calm_places(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
     return np.asarray(least << 8 | middle, dtype=np.uint16)
 
 
-def _pack(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
-    """Put each texel's code and its three neighbours' into one word; the last row and column repeat."""
-    edge = np.pad(codes, ((0, 1), (0, 1)), mode="edge").astype(np.uint32)
-    packed = edge[:-1, :-1] | edge[:-1, 1:] << 8 | edge[1:, :-1] << 16 | edge[1:, 1:] << 24
-    return np.asarray(packed.ravel(), dtype=np.uint32)
+def tiles_across(texels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return how many tiles lie beside each other over so many texels."""
+    return -(-texels // TILE_TEXELS)
+
+
+def _lay_tiles(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Lay a level's codes (H, W) out tile by tile; the last row and column repeat."""
+    spare = tiles_across(np.array(codes.shape)) * TILE_TEXELS + 1 - codes.shape
+    padded = np.pad(codes, ((0, spare[0]), (0, spare[1])), mode="edge")
+    side = TILE_TEXELS + 1
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+    return np.ascontiguousarray(windows[::TILE_TEXELS, ::TILE_TEXELS]).ravel()
 
 
 def _fill(canvas: npt.NDArray[np.uint8], polygons: list[Array], low: Array, value: int) -> None:

@@ -21,7 +21,7 @@ from sim.scenery import (
     matching_names,
 )
 from sim.simulator import SimConfig, Simulator
-from sim.surface import COVERAGES, paint_surface
+from sim.surface import COVERAGES, TILE_TEXELS, Surface, paint_surface
 from sim.track import load_track
 
 FLOOR, ROAD, LINE = NOMINAL_PALETTE[:3]
@@ -90,14 +90,30 @@ def test_turning_left_moves_the_road_to_the_right() -> None:
     assert brightness[0] != brightness[1]
 
 
+def _codes(surface: Surface, level: int) -> npt.NDArray[np.uint8]:
+    """Put a level's codes, (H, W), together again from its tiles."""
+    height, width = surface.level_sizes[level]
+    down, across = -(-height // TILE_TEXELS), -(-width // TILE_TEXELS)
+    side, first = TILE_TEXELS + 1, surface.level_offsets[level]
+    tiles = surface.tiles[first : first + down * across * side * side].reshape(down, across, side, side)
+    own = tiles[:, :, :TILE_TEXELS, :TILE_TEXELS].swapaxes(1, 2)
+    return own.reshape(down * TILE_TEXELS, across * TILE_TEXELS)[:height, :width]
+
+
+def test_a_tile_also_holds_the_column_and_the_row_that_follow() -> None:
+    surface = paint_surface(load_track("trapezoid-narrow"))
+    codes, side = _codes(surface, 0), TILE_TEXELS + 1
+    across = -(-codes.shape[1] // TILE_TEXELS)
+    for down, along in ((0, 0), (3, 17), (40, 60)):
+        first = (down * across + along) * side * side
+        tile = surface.tiles[first : first + side * side].reshape(side, side)
+        top, left = down * TILE_TEXELS, along * TILE_TEXELS
+        np.testing.assert_array_equal(tile, codes[top : top + side, left : left + side])
+
+
 def test_coverage_levels_average_the_finer_ones() -> None:
     surface = paint_surface(load_track("trapezoid-narrow"))
-    means = []
-    for level in range(4):
-        rows, columns = surface.level_sizes[level]
-        first = surface.level_offsets[level]
-        codes = surface.quads[first : first + rows * columns] & 255
-        means.append(surface.codebook[codes].mean(axis=0))
+    means = [surface.codebook[_codes(surface, level)].mean(axis=(0, 1)) for level in range(4)]
     np.testing.assert_allclose(means[0], means[3], atol=0.01)
     road = means[0][COVERAGES.index("road")] * np.prod(surface.level_sizes[0]) * 0.005**2
     track = load_track("trapezoid-narrow")
