@@ -47,7 +47,7 @@ PER_TEXEL = np.float32(1.0 / TEXEL_M)
 # much of it passes the panels, ...
 TS, SLOPE, X, Y, REACH, OFF_TRACK, VALUE, LIGHT, PASSING, PRINT = (place * BAND for place in range(10))
 # (floor is looked up before there are panels)
-SHARE_U, SHARE_V = LIGHT, PASSING
+SHARE_U, SHARE_V, EXTRA = LIGHT, PASSING, PRINT
 # ... and one row each of what the panels of one depth are, column by column of the picture.
 LOW, HIGH, COVER, GREY, PRINT_LOW, PRINT_RISE, PRINT_DEPTH = (10 * BAND + place * WIDTH for place in range(7))
 # ... and where the band's blocks of floor lie, in which of them there is one colour, and which.

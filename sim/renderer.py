@@ -142,7 +142,7 @@ def _draw_floor(car: int, ground: Ground, optics: Optics, world: World, scratch:
     meet_floor(band, view, light.pixel_rad)
     outside = floor_band(band, view, ground, world.track_of[car], tone, scratch)
     if outside and light.floor_contrast > ZERO:
-        pattern_band(band, light.floor_contrast * tone[0], light, optics.shade)
+        pattern_band(band, light.floor_contrast * tone[0], light, optics.shade, scratch.places)
     shade_band(band, view, light, world.glares[car], optics.shade)
 
 
