@@ -9,10 +9,11 @@ import numpy as np
 
 from car.preprocess import WIDTH
 from sim.compiled import njit_fast
-from sim.render_tables import BAND, LIGHT, ONE, REACH, SHADE_SIZE, TS, VALUE, ZERO, X, Y, whole
+from sim.render_tables import BAND, KNOTS, LIGHT, ONE, REACH, ROWS, SHADE_SIZE, TS, VALUE, ZERO, X, Y, whole
 
 SOFT_BLOCK, FINE_BLOCK = 16, 4
 """Pixels of a row over which light and shadow, and wrinkles, are drawn straight."""
+FINE_BLOCKS = WIDTH // FINE_BLOCK
 PER_SOFT_BLOCK, PER_FINE_BLOCK = np.float32(1.0 / SOFT_BLOCK), np.float32(1.0 / FINE_BLOCK)
 SOFT_PER_UNIT = np.float32(24.0)
 FINE_PER_SOFT = np.float32(3.7)
@@ -72,17 +73,17 @@ def _soften(band: Any, light: Any, shade: Any) -> None:
 def _wrinkle(band: Any, light: Any, shade: Any) -> None:
     """Lay the vinyl's wrinkles on the floor: looked up at every fourth pixel, drawn straight in between."""
     per_m, fine = light.shade_per_m * SOFT_PER_UNIT * FINE_PER_SOFT, light.wrinkle_contrast
-    for start in range(0, BAND, WIDTH):
-        left = _tile(shade, band[X + start] * per_m, band[Y + start] * per_m)
-        for block in range(start, start + WIDTH, FINE_BLOCK):
-            end = min(block + FINE_BLOCK, start + WIDTH - 1)
-            right = _tile(shade, band[X + end] * per_m, band[Y + end] * per_m)
-            rise = (right - left) * PER_FINE_BLOCK
+    for row in range(ROWS):
+        for number in range(FINE_BLOCKS + 1):
+            place = row * WIDTH + min(number * FINE_BLOCK, WIDTH - 1)
+            there = _tile(shade, band[X + place] * per_m, band[Y + place] * per_m)
+            band[KNOTS + row * (FINE_BLOCKS + 1) + number] = there
+    for row in range(ROWS):
+        for number in range(FINE_BLOCKS):
+            knot, first = KNOTS + row * (FINE_BLOCKS + 1) + number, row * WIDTH + number * FINE_BLOCK
+            left, rise = band[knot], (band[knot + 1] - band[knot]) * PER_FINE_BLOCK
             for step in range(FINE_BLOCK):
-                band[LIGHT + block + step] = left + rise * np.float32(step)
-            left = right
-    for place in range(BAND):
-        band[VALUE + place] *= ONE + fine * band[LIGHT + place]
+                band[VALUE + first + step] *= ONE + fine * (left + rise * np.float32(step))
 
 
 @njit_fast

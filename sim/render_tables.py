@@ -46,11 +46,12 @@ PER_TEXEL = np.float32(1.0 / TEXEL_M)
 # Places in the flat array of a band: ROWS rows each of rays, where they meet the floor, the light, and how
 # much of it passes the panels, ...
 TS, SLOPE, X, Y, REACH, OFF_TRACK, VALUE, LIGHT, PASSING, PRINT = (place * BAND for place in range(10))
-# (floor is looked up before there are panels)
-SHARE_U, SHARE_V, EXTRA = LIGHT, PASSING, PRINT
 # ... and one row each of what the panels of one depth are, column by column of the picture.
 LOW, HIGH, COVER, GREY, PRINT_LOW, PRINT_RISE, PRINT_DEPTH = (10 * BAND + place * WIDTH for place in range(7))
-# ... and where the band's blocks of floor lie, in which of them there is one colour, and which.
+# Floor is drawn before there are panels, and borrows their places: shares between texels, or where a pixel
+# lies in a pattern; what a pattern adds; and the wrinkles that are drawn straight in between.
+SHARE_U, SHARE_V, EXTRA, KNOTS = LIGHT, PASSING, PRINT, LOW
+# Where the band's blocks of floor lie, in which of them there is one colour, and which.
 BLOCK_BEYOND, BLOCK_RADIUS, BLOCK_SLOPE, BLOCK_VALUE, BLOCK_OFF_TRACK = (
     10 * BAND + 7 * WIDTH + place * BLOCKS for place in range(5)
 )
