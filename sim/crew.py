@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
 SMALLEST_PIECE = 8
 """Cars below which a piece is usually not worth handing over."""
+LONGEST_START_S = 0.01
+"""How long to wait for another worker to begin before doing something else meanwhile."""
 
 
 class Crew:
@@ -31,13 +34,22 @@ class Crew:
         self.threads = threads if threads > 0 else len(os.sched_getaffinity(0))
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
 
-    def share(self, work: Callable[[int, int], None], count: int, *, smallest: int = SMALLEST_PIECE) -> None:
+    def share(
+        self,
+        work: Callable[[int, int], None],
+        count: int,
+        *,
+        smallest: int = SMALLEST_PIECE,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
         """Call `work(first, last)` on pieces that together cover 0..count, and wait for all of them.
 
         Args:
             work: does a piece.
             count: of all there is to do.
             smallest: piece that is worth handing over.
+            meanwhile: what this thread had better do while others work, before it joins them; left out where
+                nobody else works, as it would gain no time.
         """
         edges = piece_edges(count, self.threads, smallest)
         if len(edges) == 2 or self._pool is None:
@@ -50,8 +62,18 @@ class Crew:
             while (piece := next(pieces)) < len(edges) - 1:
                 work(edges[piece], edges[piece + 1])
 
-        others = [self._pool.submit(take) for _ in range(min(self.threads, len(edges) - 1) - 1)]
+        one_is_there = threading.Event()
+
+        def join_in() -> None:
+            one_is_there.set()
+            take()
+
+        others = [self._pool.submit(join_in) for _ in range(min(self.threads, len(edges) - 1) - 1)]
         try:
+            if meanwhile is not None:
+                # Who holds the interpreter keeps the others from even entering the compiled loop.
+                one_is_there.wait(LONGEST_START_S)
+                meanwhile()
             take()
         finally:
             # Who has not begun by now finds nothing left to do: a busy core keeps nobody waiting.

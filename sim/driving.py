@@ -162,18 +162,17 @@ class DrivingBatch:
         if not self.frames:
             return self.observations
         chosen = np.arange(self.n_cars) if cars is None else cars
-        before = self.pictures[chosen]
         began_s = time.perf_counter()
         pictures = self.simulator.look(chosen)[:, None]
         self.seconds["camera"] += time.perf_counter() - began_s
-        lost = self.simulator.lost[chosen]
-        pictures[lost] = before[lost, -1:]
+        lost = np.flatnonzero(self.simulator.lost[chosen])
+        pictures[lost] = self.pictures[chosen[lost], -1:]
         share = self.simulator.config.frame_averaging
         if share > 0.0:
-            both = pictures * (1.0 - share) + before[:, -1:] * share
+            both = pictures * (1.0 - share) + self.pictures[chosen, -1:] * share
             pictures = np.round(both).astype(np.uint8)
         if self.frames > 1:
-            pictures = np.concatenate([before[:, 1:], pictures], axis=1)
+            pictures = np.concatenate([self.pictures[chosen, 1:], pictures], axis=1)
         if cars is not None:
             pictures, some = self.pictures.copy(), pictures
             pictures[cars] = some

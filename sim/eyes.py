@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -163,7 +163,12 @@ class Eyes:
         self._glares[car] = 0.0 if "glare" in self._hidden else _ordered_glares(scene.glares)
 
     def look(
-        self, states: npt.NDArray[np.void], grain: npt.NDArray[np.int64], cars: npt.NDArray[np.int64]
+        self,
+        states: npt.NDArray[np.void],
+        grain: npt.NDArray[np.int64],
+        cars: npt.NDArray[np.int64],
+        *,
+        meanwhile: Callable[[], None] | None = None,
     ) -> npt.NDArray[np.uint8]:
         """Return the luma pictures of some cars, (len(cars), H, W) uint8.
 
@@ -171,8 +176,9 @@ class Eyes:
             states: `STATE_DTYPE` (N,), all cars.
             grain: (N,), where each picture's sensor noise begins.
             cars: which cars look.
+            meanwhile: see `sim.crew.Crew.share`.
         """
-        return self._render(states, grain, cars, 0)
+        return self._render(states, grain, cars, 0, meanwhile)
 
     def look_rgb(
         self, states: npt.NDArray[np.void], grain: npt.NDArray[np.int64], cars: npt.NDArray[np.int64]
@@ -187,6 +193,7 @@ class Eyes:
         grain: npt.NDArray[np.int64],
         cars: npt.NDArray[np.int64],
         plane: int,
+        meanwhile: Callable[[], None] | None = None,
     ) -> npt.NDArray[np.uint8]:
         out = np.empty((len(cars), HEIGHT, WIDTH), np.uint8)
         self._views["noise_start"] = (grain + 7919 * plane) % NOISE_SIZE
@@ -202,6 +209,7 @@ class Eyes:
             lambda first, last: render_batch(first, last, out, cars, self._ground, self._optics, world),
             len(cars),
             smallest=SMALLEST_LOOK,
+            meanwhile=meanwhile,
         )
         return out
 

@@ -6,7 +6,7 @@ depend on its neighbours, on the number of threads, or on the size of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from car.errors import Sim2RaceError, unknown_name
-from sim.camera import camera_named, draw_mount
+from sim.camera import camera_named
 from sim.chance import uniform
 from sim.crew import Crew
 from sim.eyes import Eyes
@@ -31,10 +31,11 @@ from sim.render_tables import NOISE_SIZE
 from sim.reward_file import RewardFile
 from sim.reward_params import RewardParams
 from sim.rewards import RewardConfig, step_rewards
-from sim.scenery import NOISE_LEVELS, draw_scene, survey_site
+from sim.scenery import NOISE_LEVELS
 from sim.starts import draw_start
 from sim.state_guard import StateGuard
 from sim.surface import paint_surface
+from sim.surroundings import SceneKey, Surroundings
 from sim.track import DIRECTIONS, Track, load_track
 from sim.vehicle import STATE_DTYPE
 from sim.vehicle_parameters import (
@@ -128,7 +129,7 @@ class Simulator:
             load_track(name, direction) for name in config.tracks for direction in config.directions
         ]
         self._track_of_route = [index for index in range(len(tracks)) for _ in config.directions]
-        self._sites = [survey_site(track) for track in tracks]
+        self._surroundings = Surroundings(tracks, config.noise)
         self._table = lay_routes(self.routes)
         self._crew = Crew(config.threads)
         surfaces = [paint_surface(track) for track in tracks]
@@ -219,7 +220,8 @@ class Simulator:
     def look(self, cars: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.uint8]:
         """Return luma pictures of all cars or some, (len, H, W) uint8: what a policy sees."""
         chosen = np.arange(self.n_cars) if cars is None else np.asarray(cars, np.int64)
-        return self.eyes.look(self.states, self._grain, chosen)
+        meanwhile = self._draws_ahead(len(chosen))
+        return self.eyes.look(self.states, self._grain, chosen, meanwhile=meanwhile)
 
     def look_rgb(self, cars: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.uint8]:
         """Return colour pictures, (len, H, W, 3) uint8: what a person or the car's camera sees."""
@@ -251,11 +253,9 @@ class Simulator:
     def redraw(self, car: int) -> None:
         """Draw a car's surroundings anew, in the middle of an episode or at its start."""
         self._since_redraw_s[car] = 0.0
-        generator = self._generator(car, 1 + int(self._redraws[car]))
+        key = self._scene_key(car)
         self._redraws[car] += 1
-        track = self._track_of_route[int(self.places["route"][car])]
-        scene = draw_scene(self._sites[track], self.config.noise, generator)
-        self.eyes.set_scene(car, scene, draw_mount(self.config.noise, generator), track)
+        self.eyes.set_scene(car, *self._surroundings.take(key), key.track)
 
     def set_pose(self, car: int, x_m: float, y_m: float, yaw_rad: float) -> None:
         """Put a car somewhere, at rest, without ending its episode."""
@@ -292,14 +292,28 @@ class Simulator:
         jitter = self._parameters["latency_jitter_s"] * (2 * uniform(self._keys, self.places["steps"], 0) - 1)
         return np.maximum(self._parameters["latency_s"] + jitter, 0.0)
 
-    def _generator(self, car: int, purpose: int) -> np.random.Generator:
-        return np.random.default_rng([self._seed, car, int(self._episodes[car]), purpose])
+    def _scene_key(self, car: int, *, ahead: int = 0) -> SceneKey:
+        """Return what a car's next scene depends on, in this episode or in one that is yet to come."""
+        episode = int(self._episodes[car]) + ahead
+        track = self._track_of_route[self._route(car, episode)]
+        return SceneKey(self._seed, car, episode, int(self._redraws[car]), track)
+
+    def _draws_ahead(self, pictures: int) -> Callable[[], None] | None:
+        """Return what draws the next surroundings of cars that have ended, as far as it fits the pictures."""
+        if self.config.redraw_every_s > 0.0:
+            return None
+        ended = np.flatnonzero(self.places["status"] != IN_PROGRESS).tolist()
+        return self._surroundings.ahead([self._scene_key(car, ahead=1) for car in ended], pictures)
+
+    def _route(self, car: int, episode: int) -> int:
+        """Return the route of an episode: cars take turns over them, so that every batch meets every one."""
+        return (car + episode) % len(self.routes)
 
     def _begin(self, car: int) -> None:
         self._episodes[car] += 1
-        generator = self._generator(car, 0)
-        # Cars take turns over the routes, so that every batch meets every one.
-        route = (car + int(self._episodes[car])) % len(self.routes)
+        episode = int(self._episodes[car])
+        generator = np.random.default_rng([self._seed, car, episode, 0])
+        route = self._route(car, episode)
         self.places[car] = np.zeros((), PLACE_DTYPE)
         self.places["route"][car], self.places["status"][car] = route, IN_PROGRESS
         config = self.config
@@ -312,7 +326,7 @@ class Simulator:
         self._grain[car] = generator.integers(NOISE_SIZE)
         self._keys[car] = generator.integers(2**63)
         track = self.routes[route]
-        turn = (car + int(self._episodes[car])) // len(self.routes)
+        turn = (car + episode) // len(self.routes)
         start = draw_start(config, generator, turn=turn)
         half = min(float(track.left_width_m.min()), float(track.right_width_m.min()))
         x, y, heading = track.pose_at(start.lap_share * track.length_m, start.lateral_share * half)
@@ -321,11 +335,9 @@ class Simulator:
         self.states["yaw_rad"][car] = heading + start.heading_rad
         self.states["forward_mps"][car] = start.speed_mps
         self._commands[car] = (0.0, start.speed_mps)
-        if config.redraw_every_s <= 0.0 or self._episodes[car] == 0 or self._moved_track(car):
+        moved = self.eyes.track_of(car) != self._track_of_route[route]
+        if config.redraw_every_s <= 0.0 or episode == 0 or moved:
             self.redraw(car)
-
-    def _moved_track(self, car: int) -> bool:
-        return self.eyes.track_of(car) != self._track_of_route[int(self.places["route"][car])]
 
     def _reward(self, driving: npt.NDArray[np.bool_]) -> None:
         """Value the step, by the reward file for the cars that were still driving when it began."""

@@ -63,3 +63,26 @@ def test_a_mistake_comes_out_and_nobody_works_on_behind_it() -> None:
         with pytest.raises(ValueError, match="a bad piece"):
             crew.share(work, 64, smallest=2)
         assert at_work == [0]
+
+
+def test_this_thread_may_do_something_else_while_others_work() -> None:
+    elsewhere = threading.Event()
+    order: list[str] = []
+
+    def work(first: int, last: int) -> None:
+        if first == 0:
+            # The first piece is in other hands: this thread is busy with what it does meanwhile.
+            assert elsewhere.wait(30.0)
+        order.append("piece")
+
+    def meanwhile() -> None:
+        order.append("meanwhile")
+        elsewhere.set()
+
+    Crew(2).share(work, 64, smallest=8, meanwhile=meanwhile)
+    assert order[0] == "meanwhile"
+    assert order.count("piece") == len(piece_edges(64, 2, 8)) - 1
+
+
+def test_where_nobody_else_works_nothing_is_done_meanwhile() -> None:
+    Crew(1).share(lambda first, last: None, 64, meanwhile=lambda: pytest.fail("it would gain no time"))
