@@ -19,12 +19,13 @@ from numba import njit
 
 from car.preprocess import HEIGHT, WIDTH
 from sim.compiled import njit_fast
-from sim.render_floor import floor_band, meet_floor, pattern_band, slope_table
+from sim.render_floor import floor_band, meet_floor, slope_table
 from sim.render_floor_light import shade_band
 from sim.render_jpeg import compress
 from sim.render_lens import aim_band, bend_row, ceiling_band, expose_row, smear, tone_curve
 from sim.render_panel_table import BELOW_FLOOR, finish_table, flicker, tabulate
 from sim.render_panels import panel_band
+from sim.render_pattern import pattern_band
 from sim.render_tables import BAND, BIG, HORIZON_SLOPE, NOISE_SIZE, ONE, VALUE, ZERO, make_scratch
 
 

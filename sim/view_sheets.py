@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sim.camera import Mount
 from sim.pictures import Image, contact_sheet
-from sim.render_floor import FLOORS
+from sim.render_pattern import FLOORS
 from sim.scenery import DISPLAYS, KINDS, NOISE_LEVELS, OBJECT_NAMES, Scene
 from sim.simulator import SimConfig, Simulator
 

@@ -9,7 +9,7 @@ import pytest
 
 from car.errors import UnknownNameError
 from sim.camera import CAMERAS, Mount, rays
-from sim.render_floor import FLOORS
+from sim.render_pattern import FLOORS
 from sim.scenery import (
     KINDS,
     LUMA_WEIGHTS,
