@@ -46,7 +46,7 @@ class Surface:
 
     A texel is one code into a small book of coverages: the renderer then needs one look-up per texel in
     a table of that car's own grey levels, instead of four products. Codes are kept in tiles of 8 x 8 bytes,
-    a line of the processor's cache: `TILE_TEXELS` squared of its own, and the column and the row that follow,
+    as much as a line of the cache: `TILE_TEXELS` squared of its own, and the column and the row that follow,
     as a texel is always read with its neighbours to the right and above.
     """
 
