@@ -115,14 +115,32 @@ def car_racing() -> Callable[[], int] | None:
     return step
 
 
+def side_by_side(processes: int, *, seconds: float) -> float:
+    """Return the rate of so many processes together, each with 64 cars and one thread.
+
+    They share nothing but the machine: threads that share a batch can hardly be faster.
+    """
+    code = (
+        "import cv2; from sim.bench import ON, driving, measure; cv2.setNumThreads(1); "
+        f"print(measure(driving(ON, 64, 1), seconds={seconds}, windows=1))"
+    )
+    command = [sys.executable, "-c", code]
+    begun = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+    rates = [float(process.communicate()[0]) for process in begun]
+    return sum(rates)
+
+
 def run_bench(console: Console, *, seconds: float) -> int:
     """Measure and print everything; ratios first."""
     cv2.setNumThreads(1)
     # Compiling takes more memory than what is measured here, so another process does what is missing.
     _start_up_s()
     cores = len(os.sched_getaffinity(0))
-    alone = {cars: measure(driving(ON, cars, 1), seconds=seconds) for cars in BATCHES}
-    together = {cars: measure(driving(ON, cars, cores), seconds=seconds) for cars in BATCHES}
+    alone, together = {}, {}
+    for cars in BATCHES:
+        # One after the other, as a machine's speed drifts.
+        alone[cars] = measure(driving(ON, cars, 1), seconds=seconds)
+        together[cars] = measure(driving(ON, cars, cores), seconds=seconds)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     coloured = measure(driving(ON, 64, 1, in_colour=True), seconds=seconds)
     others = [
@@ -142,6 +160,12 @@ def run_bench(console: Console, *, seconds: float) -> int:
         ratio = together[cars] / alone[cars]
         table.add_row(str(cars), f"{alone[cars]:,.0f}", f"{together[cars]:,.0f}", f"{ratio:.2f}")
     console.print(table)
+    apart = side_by_side(cores, seconds=seconds)
+    console.print(
+        f"What the cores give: {cores} processes side by side, 64 cars and one thread each, "
+        f"{apart:,.0f} steps/s, {apart / alone[64]:.2f}x",
+        soft_wrap=True,
+    )
     table = Table(title="Per second on 1 core", box=None)
     table.add_column("")
     table.add_column("", justify="right")

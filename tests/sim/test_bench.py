@@ -15,6 +15,7 @@ def test_the_benchmark_measures_every_line(monkeypatch: pytest.MonkeyPatch) -> N
     assert text.startswith("Everything on, 64 cars: ")
     for words in (
         "1 core",
+        "processes side by side",
         "everything off",
         "in colour",
         "CarRacing-v3",
