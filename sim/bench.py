@@ -116,13 +116,14 @@ def car_racing() -> Callable[[], int] | None:
 
 
 def side_by_side(processes: int, *, seconds: float) -> float:
-    """Return the rate of so many processes together, each with 64 cars and one thread.
+    """Return the rates of so many processes at the same time, added up, each with 64 cars and one thread.
 
-    They share nothing but the machine: threads that share a batch can hardly be faster.
+    They share nothing but the machine, and each counts its own best window like every line here: threads
+    that share a batch can hardly be faster.
     """
     code = (
         "import cv2; from sim.bench import ON, driving, measure; cv2.setNumThreads(1); "
-        f"print(measure(driving(ON, 64, 1), seconds={seconds}, windows=1))"
+        f"print(measure(driving(ON, 64, 1), seconds={seconds}))"
     )
     command = [sys.executable, "-c", code]
     begun = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
