@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import numpy.typing as npt
+from numba import njit
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_EXACT = 1.0 / (1 << 53)
 
 
-def uniform(
-    keys: npt.NDArray[np.uint64], steps: npt.NDArray[np.int64], purpose: int
-) -> npt.NDArray[np.float64]:
-    """Return one number in 0..1 per car.
+@njit(cache=True)
+def uniform(keys: Any, steps: Any, purpose: int) -> Any:
+    """Return one number in 0..1 per car, float64 (N,).
 
     The mixing is splitmix64 (Steele, Lea, Flood, Fast splittable pseudorandom number generators, 2014).
 
     Args:
-        keys: (N,), of each car's episode.
-        steps: (N,), of each car's episode.
+        keys: uint64 (N,), of each car's episode.
+        steps: int64 (N,), of each car's episode.
         purpose: tells different uses of the same step apart.
     """
-    with np.errstate(over="ignore"):
-        mixed = keys + (steps.astype(np.uint64) * np.uint64(64) + np.uint64(purpose + 1)) * _GOLDEN
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    share = np.empty(len(keys), np.float64)
+    for car in range(len(keys)):
+        mixed = keys[car] + np.uint64(steps[car] * 64 + purpose + 1) * _GOLDEN
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
         mixed ^= mixed >> np.uint64(31)
-    share: npt.NDArray[np.float64] = (mixed >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+        share[car] = np.float64(mixed >> np.uint64(11)) * _EXACT
     return share

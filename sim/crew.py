@@ -1,26 +1,58 @@
-"""Threads that share a batch: each takes pieces of it and runs a compiled loop that holds no lock.
+"""Threads that share a batch: each runs the same compiled loop, which holds no lock and takes what comes next.
 
 Plain Python threads instead of numba's own: they sleep when idle (numba's OpenMP layer spins at its
 barrier, which slows everything else on a small machine and the learner's threads most), they compile
 faster, and a batch of one costs nothing extra.
 
-Pieces become smaller towards the end and go to whoever is free, as some cars see more than others and a core
-may have other work ("guided self-scheduling": Polychronopoulos and Kuck, IEEE Transactions on Computers 36,
-1987). Who takes which piece never changes what comes of it.
+Some cars see more than others and a core may have other work, so whoever is free takes the next ones from a
+counter that all share. The compiled loop does that itself: going back to the interpreter for every piece
+would make threads wait for each other there. Who takes what never changes what comes of it.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
 
-SMALLEST_PIECE = 8
-"""Cars below which a piece is usually not worth handing over."""
+import numpy as np
+import numpy.typing as npt
+from numba import njit, types
+from numba.extending import intrinsic
+
 LONGEST_START_S = 0.01
 """How long to wait for another worker to begin before doing something else meanwhile."""
+
+Turns = npt.NDArray[np.int64]
+"""What of a batch comes next and where it ends, (2,): one for all who share the batch."""
+
+
+@intrinsic
+def _fetch_and_add(_context: Any, numbers: Any, amount: Any) -> Any:
+    """Add to the first of some numbers and return what it was before, as one step for all threads."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.atomic_rmw("add", array.data, arguments[1], "seq_cst")
+
+    return types.int64(numbers, types.int64), generate
+
+
+@njit(cache=True)
+def take_turns(turns: Any, size: int) -> Any:
+    """Take the next few of a batch, which nobody else gets.
+
+    Args:
+        turns: `Turns`.
+        size: how many at most.
+
+    Returns:
+        The first and one past the last; equal when nothing is left.
+    """
+    first = min(_fetch_and_add(turns, size), turns[1])
+    return first, min(first + size, turns[1])
 
 
 class Crew:
@@ -36,58 +68,43 @@ class Crew:
 
     def share(
         self,
-        work: Callable[[int, int], None],
+        work: Callable[[Turns], None],
         count: int,
         *,
-        smallest: int = SMALLEST_PIECE,
+        worth: int,
         meanwhile: Callable[[], None] | None = None,
     ) -> None:
-        """Call `work(first, last)` on pieces that together cover 0..count, and wait for all of them.
+        """Do all of a batch, and wait until it is done.
 
         Args:
-            work: does a piece.
-            count: of all there is to do.
-            smallest: piece that is worth handing over.
+            work: called by every worker; takes turns with `take_turns` until none is left.
+            count: size of the batch.
+            worth: size from which it is worth waking others.
             meanwhile: what this thread had better do while others work, before it joins them; left out where
                 nobody else works, as it would gain no time.
         """
-        edges = piece_edges(count, self.threads, smallest)
-        if len(edges) == 2 or self._pool is None:
-            work(0, count)
+        turns = np.array([0, count], np.int64)
+        if self._pool is None or count < max(worth, 2):
+            work(turns)
             return
-        # `next` of a counter is one step of the interpreter: no two threads get the same piece.
-        pieces = itertools.count()
-
-        def take() -> None:
-            while (piece := next(pieces)) < len(edges) - 1:
-                work(edges[piece], edges[piece + 1])
-
         one_is_there = threading.Event()
 
         def join_in() -> None:
             one_is_there.set()
-            take()
+            work(turns)
 
-        others = [self._pool.submit(join_in) for _ in range(min(self.threads, len(edges) - 1) - 1)]
+        others = [self._pool.submit(join_in) for _ in range(min(self.threads, count) - 1)]
         try:
             if meanwhile is not None:
                 # Who holds the interpreter keeps the others from even entering the compiled loop.
                 one_is_there.wait(LONGEST_START_S)
                 meanwhile()
-            take()
+            work(turns)
         finally:
-            # Who has not begun by now finds nothing left to do: a busy core keeps nobody waiting.
+            # Nothing is left, or something went wrong and nobody need go on.
+            turns[0] = count
+            # Who has not begun by now finds nothing to do: a busy core keeps nobody waiting.
             begun = [other for other in others if not other.cancel()]
             wait(begun)
         for other in begun:
             other.result()
-
-
-def piece_edges(count: int, workers: int, smallest: int) -> list[int]:
-    """Return where pieces begin and end, from 0 to `count`; each is half of a worker's share of the rest."""
-    edges = [0]
-    while edges[-1] < count:
-        rest = count - edges[-1]
-        size = max(smallest, rest // (2 * workers))
-        edges.append(count if workers == 1 or rest < 2 * smallest else edges[-1] + size)
-    return edges if count else [0, 0]

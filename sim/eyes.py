@@ -51,8 +51,8 @@ VIEW_DTYPE = np.dtype(
 """A camera: place, heading, height, largest |t| of its rays, motion, where this plane's grain begins, and the
 moment, which all planes of a picture share."""
 PLANES = ("luma", "red", "green", "blue")
-SMALLEST_LOOK = 2
-"""Pictures that are worth handing over to another core."""
+PICTURES_WORTH_SHARING = 2
+"""Pictures from which it is worth waking another thread: that takes as long as one."""
 _PLANE_WEIGHTS = np.vstack([LUMA_WEIGHTS, np.eye(3, dtype=np.float32)])
 _HIDDEN_LIGHT = {
     "shadows": ("shade_contrast",),
@@ -206,9 +206,9 @@ class Eyes:
             self._greys[plane], self._lights, self._glares,
         )  # fmt: skip
         self._crew.share(
-            lambda first, last: render_batch(first, last, out, cars, self._ground, self._optics, world),
+            lambda turns: render_batch(turns, out, cars, self._ground, self._optics, world),
             len(cars),
-            smallest=SMALLEST_LOOK,
+            worth=PICTURES_WORTH_SHARING,
             meanwhile=meanwhile,
         )
         return out

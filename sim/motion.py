@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from sim.crew import take_turns
 from sim.track import Track
 from sim.vehicle import SUBSTEP_RATE_HZ, step_vehicle
 
@@ -26,6 +27,8 @@ PATIENCE_S = 1.0
 """How long a car may stand still or drive backwards (reference: 15 steps at 15 Hz)."""
 STILL_M = 0.0003
 """Motion per step that counts as standing still (reference)."""
+CARS_AT_A_TIME = 8
+"""Cars that a worker takes at once: those beside each other share cache lines."""
 SEARCH_SAMPLES = 60
 """Samples searched to either side of the last place: at most 0.6 m in a step."""
 
@@ -90,8 +93,9 @@ def lay_routes(tracks: Sequence[Track]) -> Routes:
 def nearest(rows: Any, start: int, count: int, sample: int, reach: int, x_m: float, y_m: float) -> int:
     """Return the nearest centre sample within reach of the last one."""
     best, best_square = sample, 1e18
-    for offset in range(-reach, reach + 1):
-        index = (sample + offset) % count
+    index = (sample - reach - 1) % count
+    for _ in range(2 * reach + 1):
+        index = index + 1 if index + 1 < count else 0
         dx, dy = x_m - rows[start + index, 0], y_m - rows[start + index, 1]
         square = dx * dx + dy * dy
         if square < best_square:
@@ -167,8 +171,7 @@ def _judge(place: Any, on_track: bool, moved_m: float, dt_s: float, length_m: fl
 
 @njit(cache=True, nogil=True)
 def step_batch(
-    first: int,
-    last: int,
+    turns: Any,
     states: Any,
     parameters: Any,
     places: Any,
@@ -181,11 +184,10 @@ def step_batch(
     dt_s: float,
     limit_s: float,
 ) -> None:
-    """Advance cars first..last by one control step, in place.
+    """Advance cars by one control step, in place, sharing them with whoever takes the same turns.
 
     Args:
-        first: first car.
-        last: one past the last car.
+        turns: `sim.crew.Turns`.
         states: `STATE_DTYPE` (N,).
         parameters: `PARAMETER_DTYPE` (N,).
         places: `PLACE_DTYPE` (N,).
@@ -198,32 +200,46 @@ def step_batch(
         dt_s: control period.
         limit_s: longest episode.
     """
+    first, last = take_turns(turns, CARS_AT_A_TIME)
+    while first < last:
+        for car in range(first, last):
+            state, place = states[car], places[car]
+            before_x, before_y, before_arc = state.x_m, state.y_m, place.arc_length_m
+            _drive(state, parameters[car], commands[car], latencies_s[car], dt_s)
+            locate(place, state, rows, starts, counts, lengths_m, SEARCH_SAMPLES)
+            length = lengths_m[place.route]
+            _count(place, place.arc_length_m - before_arc, length, dt_s)
+            place.steering_change_rad = abs(commands[car, 0, 0] - commands[car, 1, 0])
+            moved = math.hypot(state.x_m - before_x, state.y_m - before_y)
+            start, count = starts[place.route], counts[place.route]
+            on_track = _any_wheel_on_track(state, parameters[car], rows, start, count, place.sample)
+            _judge(place, on_track, moved, dt_s, length, limit_s)
+        first, last = take_turns(turns, CARS_AT_A_TIME)
+
+
+@njit(cache=True)
+def _drive(state: Any, parameters: Any, commands: Any, latency_s: float, dt_s: float) -> None:
+    """Move one car for a control period, under commands that take their time to arrive."""
     substeps = max(1, math.ceil(dt_s * SUBSTEP_RATE_HZ - 1e-6))
     h = dt_s / substeps
-    for car in range(first, last):
-        state, place = states[car], places[car]
-        before_x, before_y, before_arc = state.x_m, state.y_m, place.arc_length_m
-        for substep in range(substeps):
-            # The command in force is the newest one that has had time to arrive.
-            waiting = (latencies_s[car] - substep * h) / dt_s
-            age = min(max(math.ceil(waiting - 1e-9), 0), commands.shape[1] - 1)
-            step_vehicle(state, parameters[car], commands[car, age, 0], commands[car, age, 1], h)
-        locate(place, state, rows, starts, counts, lengths_m, SEARCH_SAMPLES)
-        length = lengths_m[place.route]
-        step = place.arc_length_m - before_arc
-        # The seam at the start line is not a jump of a whole lap.
-        step -= length * math.floor(step / length + 0.5)
-        place.step_m = step
-        place.travelled_m += step
-        place.progress = min(100.0 * place.travelled_m / length, 100.0)
-        place.elapsed_s += dt_s
-        place.lap_time_s = place.elapsed_s
-        place.steps += 1
-        place.steering_change_rad = abs(commands[car, 0, 0] - commands[car, 1, 0])
-        moved = math.hypot(state.x_m - before_x, state.y_m - before_y)
-        start, count = starts[place.route], counts[place.route]
-        on_track = _any_wheel_on_track(state, parameters[car], rows, start, count, place.sample)
-        _judge(place, on_track, moved, dt_s, length, limit_s)
+    for substep in range(substeps):
+        # The command in force is the newest one that has had time to arrive.
+        waiting = (latency_s - substep * h) / dt_s
+        age = min(max(math.ceil(waiting - 1e-9), 0), len(commands) - 1)
+        step_vehicle(state, parameters, commands[age, 0], commands[age, 1], h)
+
+
+@njit(cache=True)
+def _count(place: Any, step_m: float, length_m: float, dt_s: float) -> None:
+    """Add a step to what a car has driven."""
+    # The seam at the start line is not a jump of a whole lap.
+    step_m -= length_m * math.floor(step_m / length_m + 0.5)
+    place.step_m = step_m
+    place.travelled_m += step_m
+    place.progress = min(100.0 * place.travelled_m / length_m, 100.0)
+    place.elapsed_s += dt_s
+    place.lap_time_s = place.elapsed_s
+    place.steps += 1
 
 
 @njit(cache=True)

@@ -19,6 +19,7 @@ from numba import njit
 
 from car.preprocess import HEIGHT, WIDTH
 from sim.compiled import njit_fast
+from sim.crew import take_turns
 from sim.render_floor import floor_band, meet_floor, slope_table
 from sim.render_floor_light import shade_band
 from sim.render_jpeg import compress
@@ -93,14 +94,11 @@ class World(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def render_batch(
-    first: int, last: int, out: Any, cars: Any, ground: Ground, optics: Optics, world: World
-) -> None:
-    """Render one grey plane for entries first..last of a list of cars, in place.
+def render_batch(turns: Any, out: Any, cars: Any, ground: Ground, optics: Optics, world: World) -> None:
+    """Render one grey plane for a list of cars, in place, sharing it with whoever takes the same turns.
 
     Args:
-        first: first entry.
-        last: one past the last entry.
+        turns: `sim.crew.Turns`.
         out: uint8 (M, H, W).
         cars: int (M,), which cars look.
         ground: the tracks.
@@ -108,9 +106,11 @@ def render_batch(
         world: what each car has before it.
     """
     scratch = make_scratch(world.objects.shape[1])
-    for item in range(first, last):
+    item, end = take_turns(turns, 1)
+    while item < end:
         _draw(cars[item], ground, optics, world, scratch)
         _expose(out[item], cars[item], optics, world, scratch)
+        item, end = take_turns(turns, 1)
 
 
 @njit_fast

@@ -7,13 +7,16 @@ depend on its neighbours, on the number of threads, or on the size of the batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from car.errors import Sim2RaceError, unknown_name
+from sim.ahead import Ahead
+from sim.beginnings import EpisodeKey, draw_beginning, route_of
 from sim.camera import camera_named
 from sim.chance import uniform
 from sim.crew import Crew
@@ -32,18 +35,19 @@ from sim.reward_file import RewardFile
 from sim.reward_params import RewardParams
 from sim.rewards import RewardConfig, step_rewards
 from sim.scenery import NOISE_LEVELS
-from sim.starts import draw_start
 from sim.state_guard import StateGuard
 from sim.surface import paint_surface
 from sim.surroundings import SceneKey, Surroundings
 from sim.track import DIRECTIONS, Track, load_track
 from sim.vehicle import STATE_DTYPE
-from sim.vehicle_parameters import (
-    PARAMETER_DTYPE,
-    draw_parameters,
-    longest_latency_s,
-    parameter_row,
-)
+from sim.vehicle_parameters import PARAMETER_DTYPE, longest_latency_s
+
+
+CARS_WORTH_SHARING = 128
+"""Cars from which stepping them is worth waking another thread: that takes as long as some thirty."""
+
+PICTURES_PER_EPISODE = 16
+"""One episode may be drawn ahead for so many pictures that are taken meanwhile: it takes as long as four."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +133,8 @@ class Simulator:
             load_track(name, direction) for name in config.tracks for direction in config.directions
         ]
         self._track_of_route = [index for index in range(len(tracks)) for _ in config.directions]
-        self._surroundings = Surroundings(tracks, config.noise)
+        self._beginnings = Ahead(partial(draw_beginning, config, self.routes))
+        self._scenes = Ahead(Surroundings(tracks, config.noise).draw)
         self._table = lay_routes(self.routes)
         self._crew = Crew(config.threads)
         surfaces = [paint_surface(track) for track in tracks]
@@ -205,7 +210,7 @@ class Simulator:
             self.states, self._parameters, self.places, self._commands, self._latencies_s(),
             table.rows, table.starts, table.counts, table.lengths_m, self.dt_s, self.config.max_episode_s,
         )  # fmt: skip
-        self._crew.share(lambda first, last: step_batch(first, last, *tables), self.n_cars)
+        self._crew.share(lambda turns: step_batch(turns, *tables), self.n_cars, worth=CARS_WORTH_SHARING)
         self._guard.check(self)
         self._grain = (self._grain + 104_729) % NOISE_SIZE
         self.lost = uniform(self._keys, self.places["steps"], 1) < self._parameters["frame_loss"]
@@ -255,7 +260,7 @@ class Simulator:
         self._since_redraw_s[car] = 0.0
         key = self._scene_key(car)
         self._redraws[car] += 1
-        self.eyes.set_scene(car, *self._surroundings.take(key), key.track)
+        self.eyes.set_scene(car, *self._scenes.take(car, key), key.track)
 
     def set_pose(self, car: int, x_m: float, y_m: float, yaw_rad: float) -> None:
         """Put a car somewhere, at rest, without ending its episode."""
@@ -292,51 +297,44 @@ class Simulator:
         jitter = self._parameters["latency_jitter_s"] * (2 * uniform(self._keys, self.places["steps"], 0) - 1)
         return np.maximum(self._parameters["latency_s"] + jitter, 0.0)
 
+    def _episode_key(self, car: int, *, ahead: int = 0) -> EpisodeKey:
+        """Return what a car's episode depends on, this one or one that is yet to come."""
+        return EpisodeKey(self._seed, car, int(self._episodes[car]) + ahead)
+
     def _scene_key(self, car: int, *, ahead: int = 0) -> SceneKey:
         """Return what a car's next scene depends on, in this episode or in one that is yet to come."""
-        episode = int(self._episodes[car]) + ahead
-        track = self._track_of_route[self._route(car, episode)]
-        return SceneKey(self._seed, car, episode, int(self._redraws[car]), track)
+        key = self._episode_key(car, ahead=ahead)
+        track = self._track_of_route[route_of(key, len(self.routes))]
+        return SceneKey(*key, int(self._redraws[car]), track)
 
     def _draws_ahead(self, pictures: int) -> Callable[[], None] | None:
-        """Return what draws the next surroundings of cars that have ended, as far as it fits the pictures."""
+        """Return what draws the next episodes of cars that have ended, as far as it fits the pictures."""
         if self.config.redraw_every_s > 0.0:
             return None
         ended = np.flatnonzero(self.places["status"] != IN_PROGRESS).tolist()
-        return self._surroundings.ahead([self._scene_key(car, ahead=1) for car in ended], pictures)
+        missing = [car for car in ended if not self._scenes.has(car, self._scene_key(car, ahead=1))]
+        chosen = missing[: pictures // PICTURES_PER_EPISODE]
+        return partial(self._draw_ahead, chosen) if chosen else None
 
-    def _route(self, car: int, episode: int) -> int:
-        """Return the route of an episode: cars take turns over them, so that every batch meets every one."""
-        return (car + episode) % len(self.routes)
+    def _draw_ahead(self, cars: Sequence[int]) -> None:
+        for car in cars:
+            self._beginnings.prepare(car, self._episode_key(car, ahead=1))
+            self._scenes.prepare(car, self._scene_key(car, ahead=1))
 
     def _begin(self, car: int) -> None:
         self._episodes[car] += 1
-        episode = int(self._episodes[car])
-        generator = np.random.default_rng([self._seed, car, episode, 0])
-        route = self._route(car, episode)
+        key = self._episode_key(car)
+        beginning, route = self._beginnings.take(car, key), route_of(key, len(self.routes))
         self.places[car] = np.zeros((), PLACE_DTYPE)
         self.places["route"][car], self.places["status"][car] = route, IN_PROGRESS
-        config = self.config
-        parameters = draw_parameters(
-            config.vehicle, generator, spread=config.vary_vehicle, also=dict(config.vehicle_spread)
-        )
-        if not config.latency:
-            parameters = replace(parameters, latency_s=0.0, latency_jitter_s=0.0)
-        self._parameters[car] = parameter_row(parameters)
-        self._grain[car] = generator.integers(NOISE_SIZE)
-        self._keys[car] = generator.integers(2**63)
-        track = self.routes[route]
-        turn = (car + episode) // len(self.routes)
-        start = draw_start(config, generator, turn=turn)
-        half = min(float(track.left_width_m.min()), float(track.right_width_m.min()))
-        x, y, heading = track.pose_at(start.lap_share * track.length_m, start.lateral_share * half)
+        self._parameters[car] = beginning.parameters
+        self._grain[car], self._keys[car] = beginning.grain, beginning.chances
         self.states[car] = np.zeros((), STATE_DTYPE)
-        self.states["x_m"][car], self.states["y_m"][car] = x, y
-        self.states["yaw_rad"][car] = heading + start.heading_rad
-        self.states["forward_mps"][car] = start.speed_mps
-        self._commands[car] = (0.0, start.speed_mps)
+        self.states["x_m"][car], self.states["y_m"][car] = beginning.x_m, beginning.y_m
+        self.states["yaw_rad"][car], self.states["forward_mps"][car] = beginning.yaw_rad, beginning.speed_mps
+        self._commands[car] = (0.0, beginning.speed_mps)
         moved = self.eyes.track_of(car) != self._track_of_route[route]
-        if config.redraw_every_s <= 0.0 or episode == 0 or moved:
+        if self.config.redraw_every_s <= 0.0 or key.episode == 0 or moved:
             self.redraw(car)
 
     def _reward(self, driving: npt.NDArray[np.bool_]) -> None:
