@@ -1,4 +1,4 @@
-"""How an episode begins: the car that is drawn for it, where it starts, and the numbers its chances come from."""
+"""How an episode begins: the car that is drawn for it, where it starts, what its chances come from."""
 
 from __future__ import annotations
 

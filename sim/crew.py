@@ -1,4 +1,4 @@
-"""Threads that share a batch: each runs the same compiled loop, which holds no lock and takes what comes next.
+"""Threads that share a batch: all run the same compiled loop, which holds no lock and takes what comes next.
 
 Plain Python threads instead of numba's own: they sleep when idle (numba's OpenMP layer spins at its
 barrier, which slows everything else on a small machine and the learner's threads most), they compile
@@ -11,10 +11,12 @@ would make threads wait for each other there. Who takes what never changes what 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -29,8 +31,7 @@ Turns = npt.NDArray[np.int64]
 """What of a batch comes next and where it ends, (2,): one for all who share the batch."""
 
 
-@intrinsic
-def _fetch_and_add(_context: Any, numbers: Any, amount: Any) -> Any:
+def _generate_fetch_and_add(_context: Any, numbers: Any, amount: Any) -> Any:
     """Add to the first of some numbers and return what it was before, as one step for all threads."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -38,6 +39,10 @@ def _fetch_and_add(_context: Any, numbers: Any, amount: Any) -> Any:
         return builder.atomic_rmw("add", array.data, arguments[1], "seq_cst")
 
     return types.int64(numbers, types.int64), generate
+
+
+# In numba's type hints the function takes what the compiled one does not: its typing context.
+_fetch_and_add: Any = intrinsic(_generate_fetch_and_add)
 
 
 @njit(cache=True)
@@ -64,7 +69,10 @@ class Crew:
 
     def __init__(self, threads: int = 0) -> None:
         self.threads = threads if threads > 0 else len(os.sched_getaffinity(0))
-        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+        self._inboxes: list[Inbox] = [SimpleQueue() for _ in range(self.threads - 1)]
+        for inbox in self._inboxes:
+            threading.Thread(target=_work_on, args=(inbox,), daemon=True).start()
+        weakref.finalize(self, _dismiss, self._inboxes)
 
     def share(
         self,
@@ -83,28 +91,73 @@ class Crew:
             meanwhile: what this thread had better do while others work, before it joins them; left out where
                 nobody else works, as it would gain no time.
         """
-        turns = np.array([0, count], np.int64)
-        if self._pool is None or count < max(worth, 2):
-            work(turns)
-            return
-        one_is_there = threading.Event()
-
-        def join_in() -> None:
-            one_is_there.set()
-            work(turns)
-
-        others = [self._pool.submit(join_in) for _ in range(min(self.threads, count) - 1)]
+        job = _Job(work, count)
+        others = [] if count < max(worth, 2) else self._inboxes[: count - 1]
+        for inbox in others:
+            # A job that has not even been taken is done by now.
+            with contextlib.suppress(Empty):
+                inbox.get_nowait()
+            inbox.put(job)
         try:
-            if meanwhile is not None:
+            if others and meanwhile is not None:
                 # Who holds the interpreter keeps the others from even entering the compiled loop.
-                one_is_there.wait(LONGEST_START_S)
+                job.wait_for_one(LONGEST_START_S)
                 meanwhile()
-            work(turns)
+            work(job.turns)
         finally:
-            # Nothing is left, or something went wrong and nobody need go on.
-            turns[0] = count
-            # Who has not begun by now finds nothing to do: a busy core keeps nobody waiting.
-            begun = [other for other in others if not other.cancel()]
-            wait(begun)
-        for other in begun:
-            other.result()
+            job.end()
+
+
+class _Job:
+    """A batch that is being done."""
+
+    def __init__(self, work: Callable[[Turns], None], count: int) -> None:
+        self.turns: Turns = np.array([0, count], np.int64)
+        self._work, self._count = work, count
+        self._begun: SimpleQueue[None] = SimpleQueue()
+        self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def do(self) -> None:
+        """Do a share of it."""
+        self._begun.put(None)
+        mistake = None
+        try:
+            self._work(self.turns)
+        except BaseException as error:
+            mistake = error
+        self._ended.put(mistake)
+
+    def wait_for_one(self, longest_s: float) -> None:
+        """Wait until somebody else has begun, but not for long."""
+        with contextlib.suppress(Empty):
+            self._begun.get(timeout=longest_s)
+            self._begun.put(None)
+
+    def end(self) -> None:
+        """Wait for all who have begun; a worker whose core is busy finds nothing to do later.
+
+        Raises:
+            BaseException: what another worker raised.
+        """
+        # Nothing is left, or something went wrong and nobody need go on.
+        self.turns[0] = self._count
+        mistakes = [self._ended.get() for _ in range(self._begun.qsize())]
+        for mistake in mistakes:
+            if mistake is not None:
+                raise mistake
+
+
+Inbox = SimpleQueue["_Job | None"]
+
+
+def _work_on(inbox: Inbox) -> None:
+    """Do one job after the other until there is none."""
+    while (job := inbox.get()) is not None:
+        job.do()
+        # An idle worker keeps no pictures.
+        del job
+
+
+def _dismiss(inboxes: list[Inbox]) -> None:
+    for inbox in inboxes:
+        inbox.put(None)

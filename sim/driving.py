@@ -165,8 +165,9 @@ class DrivingBatch:
         began_s = time.perf_counter()
         pictures = self.simulator.look(chosen)[:, None]
         self.seconds["camera"] += time.perf_counter() - began_s
-        lost = np.flatnonzero(self.simulator.lost[chosen])
-        pictures[lost] = self.pictures[chosen[lost], -1:]
+        if self.simulator.lost.any():
+            lost = np.flatnonzero(self.simulator.lost[chosen])
+            pictures[lost] = self.pictures[chosen[lost], -1:]
         share = self.simulator.config.frame_averaging
         if share > 0.0:
             both = pictures * (1.0 - share) + self.pictures[chosen, -1:] * share

@@ -42,7 +42,6 @@ from sim.track import DIRECTIONS, Track, load_track
 from sim.vehicle import STATE_DTYPE
 from sim.vehicle_parameters import PARAMETER_DTYPE, longest_latency_s
 
-
 CARS_WORTH_SHARING = 128
 """Cars from which stepping them is worth waking another thread: that takes as long as some thirty."""
 
@@ -295,7 +294,8 @@ class Simulator:
     def _latencies_s(self) -> npt.NDArray[np.float64]:
         """Return this step's time from picture to servo for every car."""
         jitter = self._parameters["latency_jitter_s"] * (2 * uniform(self._keys, self.places["steps"], 0) - 1)
-        return np.maximum(self._parameters["latency_s"] + jitter, 0.0)
+        latencies_s: npt.NDArray[np.float64] = np.maximum(self._parameters["latency_s"] + jitter, 0.0)
+        return latencies_s
 
     def _episode_key(self, car: int, *, ahead: int = 0) -> EpisodeKey:
         """Return what a car's episode depends on, this one or one that is yet to come."""
