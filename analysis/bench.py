@@ -30,16 +30,14 @@ from analysis.video import frames_between, write_video
 from car.policy import Policy
 
 _OPEN = """
-import re, sys, time
+import sys, time
 from pathlib import Path
 from analysis.console.documents import replay_document
 from analysis.log_index import open_log
 from analysis.replay import replay
 from analysis.run_card import run_card
+from car.memory import peak_mib
 import sim.track  # A console imports it once.
-
-def peak_mib():
-    return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 
 begun = time.perf_counter()
 log = open_log(Path(sys.argv[1]))

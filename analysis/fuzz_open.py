@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import re
 import resource
 import shutil
 import sys
@@ -35,6 +34,7 @@ from analysis.run_files import list_runs, open_run, read_run, read_run_card
 from analysis.trace_log import laps_of
 from car.errors import Sim2RaceError
 from car.log_parts import open_parts
+from car.memory import peak_mib
 from car.policy import Policy
 
 MAX_ADDRESSES = 8 * 2**30
@@ -133,12 +133,6 @@ def run_case(corpus: Corpus, seed: int, number: int, store: Path) -> Outcome:
     for child in store.iterdir():
         shutil.rmtree(child) if child.is_dir() else child.unlink()
     return Outcome(number, case.kind, case.how, result, text, cpu_s, peak_mib())
-
-
-def peak_mib() -> float:
-    """Return the largest amount of memory that this process has had."""
-    found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
 
 
 def main(folder: Path, policy: Path, seed: int) -> None:

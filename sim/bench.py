@@ -7,12 +7,11 @@ means noise `high` through the fish-eye lens, with fresh surroundings drawn for 
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -29,6 +28,13 @@ from sim.simulator import SimConfig
 ON = SimConfig(camera="deepracer-wide", noise="high")
 OFF = SimConfig(camera="aws", noise="none", vary_vehicle=False)
 BATCHES = (1, 8, 64, 256)
+_PREPARED = """
+import cv2
+from car.memory import peak_mib
+from sim.bench import ON, driving, measure
+cv2.setNumThreads(1)
+"""
+"""How a process begins that measures something by itself."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,30 @@ class Measurement:
     """Best of several windows, wall clock."""
 
 
-def measure(step: Callable[[], int], *, seconds: float, windows: int = 3) -> float:
+WINDOWS = 5
+
+
+def measure(step: Callable[[], int], *, seconds: float) -> float:
     """Return the best rate over a few windows; `step` says how many steps it did."""
-    step()
-    best = 0.0
-    for _ in range(windows):
-        done, begun = 0, time.perf_counter()
-        while time.perf_counter() - begun < seconds / windows:
-            done += step()
-        best = max(best, done / (time.perf_counter() - begun))
+    return measure_in_turns([step], seconds=seconds)[0]
+
+
+def measure_in_turns(steps: Sequence[Callable[[], int]], *, seconds: float) -> list[float]:
+    """Return the best rate of each over a few windows, which take turns, as a machine's speed drifts.
+
+    Args:
+        steps: what to compare; each says how many steps it did.
+        seconds: spent on each.
+    """
+    for step in steps:
+        step()
+    best = [0.0] * len(steps)
+    for _ in range(WINDOWS):
+        for number, step in enumerate(steps):
+            done, begun = 0, time.perf_counter()
+            while time.perf_counter() - begun < seconds / WINDOWS:
+                done += step()
+            best[number] = max(best[number], done / (time.perf_counter() - begun))
     return best
 
 
@@ -121,11 +142,8 @@ def side_by_side(processes: int, *, seconds: float) -> float:
     They share nothing but the machine, and each counts its own best window like every line here: threads
     that share a batch can hardly be faster.
     """
-    code = (
-        "import cv2; from sim.bench import ON, driving, measure; cv2.setNumThreads(1); "
-        f"print(measure(driving(ON, 64, 1), seconds={seconds}))"
-    )
-    command = [sys.executable, "-c", code]
+    code = f"print(measure(driving(ON, 64, 1), seconds={seconds}))"
+    command = [sys.executable, "-c", _PREPARED + code]
     begun = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
     rates = [float(process.communicate()[0]) for process in begun]
     return sum(rates)
@@ -134,15 +152,11 @@ def side_by_side(processes: int, *, seconds: float) -> float:
 def run_bench(console: Console, *, seconds: float) -> int:
     """Measure and print everything; ratios first."""
     cv2.setNumThreads(1)
-    # Compiling takes more memory than what is measured here, so another process does what is missing.
-    _start_up_s()
     cores = len(os.sched_getaffinity(0))
     alone, together = {}, {}
     for cars in BATCHES:
-        # One after the other, as a machine's speed drifts.
-        alone[cars] = measure(driving(ON, cars, 1), seconds=seconds)
-        together[cars] = measure(driving(ON, cars, cores), seconds=seconds)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        both = [driving(ON, cars, threads) for threads in (1, cores)]
+        alone[cars], together[cars] = measure_in_turns(both, seconds=seconds)
     coloured = measure(driving(ON, 64, 1, in_colour=True), seconds=seconds)
     others = [
         Measurement("everything off, 64 cars", measure(driving(OFF, 64, 1), seconds=seconds)),
@@ -174,7 +188,9 @@ def run_bench(console: Console, *, seconds: float) -> int:
         table.add_row(row.name, f"{row.per_second:,.0f}")
     console.print(table)
     console.print(_objects_table(seconds))
-    console.print(f"Memory of this process, batches up to {BATCHES[-1]} cars: {peak_mb:.0f} MB at the peak")
+    console.print(
+        f"Memory of a process with {BATCHES[-1]} cars: {_memory_mib(BATCHES[-1]):.0f} MiB at the peak"
+    )
     console.print(f"Start-up to the first step, compiled code at hand: {_start_up_s():.1f} s")
     return 0
 
@@ -211,6 +227,13 @@ def _objects_table(seconds: float) -> Table:
 
         table.add_row(str(count), f"{1e6 / measure(step, seconds=seconds / 2):.0f}")
     return table
+
+
+def _memory_mib(cars: int) -> float:
+    """Return the most memory that a process of its own takes to drive a batch on all cores."""
+    code = f"step = driving(ON, {cars}, 0)\nfor _ in range(100): step()\nprint(peak_mib())"
+    command = [sys.executable, "-c", _PREPARED + code]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def _start_up_s() -> float:

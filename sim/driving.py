@@ -76,6 +76,8 @@ class DrivingBatch:
             raise Sim2RaceError(f"An observation holds 0 or more last commands, not {history}.")
         self.simulator = Simulator(config, n_cars=n_cars, seed=seed)
         self.actions = action_space if action_space is not None else default_action_space()
+        if isinstance(self.actions, DiscreteActionSpace):
+            self._action_table = self.actions.table()
         self.frames, self._truth = frames, truth
         self.history: npt.NDArray[np.float32] = np.zeros((n_cars, history, 2), np.float32)
         self.observation_space = _observation_space(frames, history, truth=truth)
@@ -187,7 +189,7 @@ class DrivingBatch:
     def commands(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the commands that actions stand for, (N, 2): steering in rad, speed in m/s."""
         if isinstance(self.actions, DiscreteActionSpace):
-            return self.actions.table()[np.asarray(actions, np.int64)]
+            return self._action_table[np.asarray(actions, np.int64)]
         return self.actions.scale(np.asarray(actions, np.float32))
 
     def restart(self, cars: npt.NDArray[np.int64]) -> None:

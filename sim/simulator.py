@@ -42,8 +42,8 @@ from sim.track import DIRECTIONS, Track, load_track
 from sim.vehicle import STATE_DTYPE
 from sim.vehicle_parameters import PARAMETER_DTYPE, longest_latency_s
 
-CARS_WORTH_SHARING = 128
-"""Cars from which stepping them is worth waking another thread: that takes as long as some thirty."""
+CARS_WORTH_SHARING = 64
+"""Cars from which stepping them is worth waking another thread: that takes as long as some twenty."""
 
 PICTURES_PER_EPISODE = 16
 """One episode may be drawn ahead for so many pictures that are taken meanwhile: it takes as long as four."""

@@ -15,20 +15,21 @@ from tests.car.logs import write_synthetic_log
 
 FRAMES = 18_000
 OPEN = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
 from car.log_reader import read_log
+from car.memory import peak_mib
 
-before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before_mib = peak_mib()
 started_s = time.perf_counter()
 log = read_log(Path(sys.argv[1]))
 opened_s = time.perf_counter() - started_s
-peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+after_mib = peak_mib()
 started_s = time.perf_counter()
 for index in range(0, len(log.frames), 18):
     log.jpeg(index)
 jpeg_us = (time.perf_counter() - started_s) / len(range(0, len(log.frames), 18)) * 1e6
-print(f"{len(log.frames)} frames opened in {opened_s:.2f} s, {peak_mb - before_mb:.0f} MB at the peak,")
+print(f"{len(log.frames)} frames opened in {opened_s:.2f} s, {after_mib - before_mib:.0f} MiB at the peak,")
 print(f"then {jpeg_us:.0f} us for one picture")
 """
 
