@@ -13,21 +13,18 @@ _EXACT = 1.0 / (1 << 53)
 
 
 @njit(cache=True)
-def uniform(keys: Any, steps: Any, purpose: int) -> Any:
-    """Return one number in 0..1 per car, float64 (N,).
+def uniform(key: Any, step: int, purpose: int) -> float:
+    """Return one number in 0..1.
 
     The mixing is splitmix64 (Steele, Lea, Flood, Fast splittable pseudorandom number generators, 2014).
 
     Args:
-        keys: uint64 (N,), of each car's episode.
-        steps: int64 (N,), of each car's episode.
+        key: uint64, of a car's episode.
+        step: of that episode.
         purpose: tells different uses of the same step apart.
     """
-    share = np.empty(len(keys), np.float64)
-    for car in range(len(keys)):
-        mixed = keys[car] + np.uint64(steps[car] * 64 + purpose + 1) * _GOLDEN
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
-        mixed ^= mixed >> np.uint64(31)
-        share[car] = np.float64(mixed >> np.uint64(11)) * _EXACT
-    return share
+    mixed = key + np.uint64(step * 64 + purpose + 1) * _GOLDEN
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
+    mixed ^= mixed >> np.uint64(31)
+    return np.float64(mixed >> np.uint64(11)) * _EXACT

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from sim.chance import uniform
 from sim.crew import take_turns
+from sim.render_tables import NOISE_SIZE
 from sim.track import Track
 from sim.vehicle import SUBSTEP_RATE_HZ, step_vehicle
 
@@ -27,6 +27,8 @@ PATIENCE_S = 1.0
 """How long a car may stand still or drive backwards (reference: 15 steps at 15 Hz)."""
 STILL_M = 0.0003
 """Motion per step that counts as standing still (reference)."""
+GRAIN_STEP = 104_729
+"""How much further the sensor noise of the next picture begins: a prime, so that it does not repeat soon."""
 CARS_AT_A_TIME = 8
 """Cars that a worker takes at once: those beside each other share cache lines."""
 SEARCH_SAMPLES = 60
@@ -61,15 +63,36 @@ def commands_needed(latency_s: float, rate_hz: float) -> int:
     return max(COMMANDS_KEPT, 1 + math.ceil(latency_s * rate_hz - 1e-9))
 
 
-@dataclass(frozen=True, eq=False)
-class Routes:
+class Routes(NamedTuple):
     """Tracks in their directions, laid one after the other for the kernels."""
 
-    rows: npt.NDArray[np.float64]
-    """x, y, heading, curvature, left width, right width per sample, (R, 6)."""
-    starts: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
-    lengths_m: npt.NDArray[np.float64]
+    rows: Any
+    """x, y, heading, curvature, left width, right width per sample, float64 (R, 6)."""
+    starts: Any
+    """int64 (T,), first row of each route."""
+    counts: Any
+    """int64 (T,), samples of each route."""
+    lengths_m: Any
+    """float64 (T,)."""
+
+
+class Cars(NamedTuple):
+    """A batch of cars, one after the other for the kernels."""
+
+    states: Any
+    """`STATE_DTYPE` (N,)."""
+    parameters: Any
+    """`PARAMETER_DTYPE` (N,)."""
+    places: Any
+    """`PLACE_DTYPE` (N,)."""
+    commands: Any
+    """float64 (N, K, 2), steering in rad and speed in m/s, newest first; see `commands_needed`."""
+    chances: Any
+    """uint64 (N,), keys of the episodes' random numbers; see `sim.chance`."""
+    grain: Any
+    """int64 (N,), where the sensor noise of the next picture begins."""
+    lost: Any
+    """bool (N,), whose picture of the last step never arrives."""
 
 
 def lay_routes(tracks: Sequence[Track]) -> Routes:
@@ -136,12 +159,12 @@ def _any_wheel_on_track(state: Any, parameters: Any, rows: Any, start: int, coun
 
 
 @njit(cache=True)
-def locate(place: Any, state: Any, rows: Any, starts: Any, counts: Any, lengths_m: Any, reach: int) -> None:
+def locate(place: Any, state: Any, routes: Routes, reach: int) -> None:
     """Project a car on its route and fill in its place, in place."""
-    start, count = starts[place.route], counts[place.route]
-    spacing = lengths_m[place.route] / count
-    place.sample = nearest(rows, start, count, place.sample, reach, state.x_m, state.y_m)
-    row = rows[start + place.sample]
+    start, count = routes.starts[place.route], routes.counts[place.route]
+    spacing = routes.lengths_m[place.route] / count
+    place.sample = nearest(routes.rows, start, count, place.sample, reach, state.x_m, state.y_m)
+    row = routes.rows[start + place.sample]
     along = (state.x_m - row[0]) * math.cos(row[2]) + (state.y_m - row[1]) * math.sin(row[2])
     place.arc_length_m = place.sample * spacing + along
     place.lateral_m = lateral_offset(row, state.x_m, state.y_m)
@@ -170,61 +193,68 @@ def _judge(place: Any, on_track: bool, moved_m: float, dt_s: float, length_m: fl
 
 
 @njit(cache=True, nogil=True)
-def step_batch(
-    turns: Any,
-    states: Any,
-    parameters: Any,
-    places: Any,
-    commands: Any,
-    latencies_s: Any,
-    rows: Any,
-    starts: Any,
-    counts: Any,
-    lengths_m: Any,
-    dt_s: float,
-    limit_s: float,
-) -> None:
+def step_batch(turns: Any, cars: Cars, routes: Routes, wanted: Any, dt_s: float, limit_s: float) -> None:
     """Advance cars by one control step, in place, sharing them with whoever takes the same turns.
 
     Args:
         turns: `sim.crew.Turns`.
-        states: `STATE_DTYPE` (N,).
-        parameters: `PARAMETER_DTYPE` (N,).
-        places: `PLACE_DTYPE` (N,).
-        commands: float64 (N, K, 2), steering in rad and speed in m/s, newest first; see `commands_needed`.
-        latencies_s: float64 (N,), this step's time from picture to servo.
-        rows: routes, see `Routes`.
-        starts: first row of each route.
-        counts: samples of each route.
-        lengths_m: length of each route.
+        cars: the batch.
+        routes: what they drive on.
+        wanted: (N, 2), new commands: steering in rad and speed in m/s.
         dt_s: control period.
         limit_s: longest episode.
     """
     first, last = take_turns(turns, CARS_AT_A_TIME)
     while first < last:
         for car in range(first, last):
-            state, place = states[car], places[car]
-            before_x, before_y, before_arc = state.x_m, state.y_m, place.arc_length_m
-            _drive(state, parameters[car], commands[car], latencies_s[car], dt_s)
-            locate(place, state, rows, starts, counts, lengths_m, SEARCH_SAMPLES)
-            length = lengths_m[place.route]
-            _count(place, place.arc_length_m - before_arc, length, dt_s)
-            place.steering_change_rad = abs(commands[car, 0, 0] - commands[car, 1, 0])
-            moved = math.hypot(state.x_m - before_x, state.y_m - before_y)
-            start, count = starts[place.route], counts[place.route]
-            on_track = _any_wheel_on_track(state, parameters[car], rows, start, count, place.sample)
-            _judge(place, on_track, moved, dt_s, length, limit_s)
+            _step(car, cars, routes, wanted[car], dt_s, limit_s)
         first, last = take_turns(turns, CARS_AT_A_TIME)
 
 
 @njit(cache=True)
-def _drive(state: Any, parameters: Any, commands: Any, latency_s: float, dt_s: float) -> None:
+def _step(car: int, cars: Cars, routes: Routes, wanted: Any, dt_s: float, limit_s: float) -> None:
+    """Advance one car, whose picture may get lost."""
+    state, parameters, place = cars.states[car], cars.parameters[car], cars.places[car]
+    commands = cars.commands[car]
+    for age in range(len(commands) - 1, 0, -1):
+        commands[age] = commands[age - 1]
+    commands[0] = wanted
+    before_x, before_y, before_arc = state.x_m, state.y_m, place.arc_length_m
+    _drive(state, parameters, commands, latency_s(parameters, cars.chances[car], place.steps), dt_s)
+    locate(place, state, routes, SEARCH_SAMPLES)
+    length = routes.lengths_m[place.route]
+    _count(place, place.arc_length_m - before_arc, length, dt_s)
+    place.steering_change_rad = abs(commands[0, 0] - commands[1, 0])
+    moved = math.hypot(state.x_m - before_x, state.y_m - before_y)
+    start, count = routes.starts[place.route], routes.counts[place.route]
+    on_track = _any_wheel_on_track(state, parameters, routes.rows, start, count, place.sample)
+    _judge(place, on_track, moved, dt_s, length, limit_s)
+    cars.grain[car] = (cars.grain[car] + GRAIN_STEP) % NOISE_SIZE
+    cars.lost[car] = uniform(cars.chances[car], place.steps, 1) < parameters.frame_loss
+
+
+@njit(cache=True)
+def latency_s(parameters: Any, chances: Any, step: int) -> float:
+    """Return a step's time from picture to servo.
+
+    Args:
+        parameters: record of `PARAMETER_DTYPE`.
+        chances: key of the episode's random numbers.
+        step: of the episode.
+    """
+    jitter = parameters.latency_jitter_s * (2 * uniform(chances, step, 0) - 1)
+    latency: float = max(parameters.latency_s + jitter, 0.0)
+    return latency
+
+
+@njit(cache=True)
+def _drive(state: Any, parameters: Any, commands: Any, late_s: float, dt_s: float) -> None:
     """Move one car for a control period, under commands that take their time to arrive."""
     substeps = max(1, math.ceil(dt_s * SUBSTEP_RATE_HZ - 1e-6))
     h = dt_s / substeps
     for substep in range(substeps):
         # The command in force is the newest one that has had time to arrive.
-        waiting = (latency_s - substep * h) / dt_s
+        waiting = (late_s - substep * h) / dt_s
         age = min(max(math.ceil(waiting - 1e-9), 0), len(commands) - 1)
         step_vehicle(state, parameters, commands[age, 0], commands[age, 1], h)
 
@@ -243,10 +273,8 @@ def _count(place: Any, step_m: float, length_m: float, dt_s: float) -> None:
 
 
 @njit(cache=True)
-def locate_afresh(
-    places: Any, states: Any, cars: Any, rows: Any, starts: Any, counts: Any, lengths_m: Any
-) -> None:
+def locate_afresh(places: Any, states: Any, chosen: Any, routes: Routes) -> None:
     """Project cars that were put somewhere new, searching the whole route."""
-    for car in cars:
+    for car in chosen:
         places[car].sample = 0
-        locate(places[car], states[car], rows, starts, counts, lengths_m, counts[places[car].route] // 2)
+        locate(places[car], states[car], routes, routes.counts[places[car].route] // 2)

@@ -18,19 +18,18 @@ from car.errors import Sim2RaceError, unknown_name
 from sim.ahead import Ahead
 from sim.beginnings import EpisodeKey, draw_beginning, route_of
 from sim.camera import camera_named
-from sim.chance import uniform
 from sim.crew import Crew
 from sim.eyes import Eyes
 from sim.ground_truth import ground_truth
 from sim.motion import (
     IN_PROGRESS,
     PLACE_DTYPE,
+    Cars,
     commands_needed,
     lay_routes,
     locate_afresh,
     step_batch,
 )
-from sim.render_tables import NOISE_SIZE
 from sim.reward_file import RewardFile
 from sim.reward_params import RewardParams
 from sim.rewards import RewardConfig, step_rewards
@@ -149,6 +148,9 @@ class Simulator:
         self._grain = np.zeros(n_cars, np.int64)
         self._keys = np.zeros(n_cars, np.uint64)
         self.lost: npt.NDArray[np.bool_] = np.zeros(n_cars, np.bool_)
+        self._cars = Cars(
+            self.states, self._parameters, self.places, self._commands, self._keys, self._grain, self.lost
+        )
         self._guard = StateGuard(self.states)
         self.reset()
         if self._reward_file is not None:
@@ -171,10 +173,7 @@ class Simulator:
         for car in chosen:
             self._begin(int(car))
         if len(chosen):
-            table = self._table
-            locate_afresh(
-                self.places, self.states, chosen, table.rows, table.starts, table.counts, table.lengths_m
-            )
+            locate_afresh(self.places, self.states, chosen, self._table)
             if self._reward_params is not None:
                 self._reward_params.begin(chosen)
 
@@ -202,17 +201,13 @@ class Simulator:
             )
         driving = self.places["status"] == IN_PROGRESS
         self._guard.remember()
-        self._commands[:, 1:] = self._commands[:, :-1]
-        self._commands[:, 0] = commands
-        table = self._table
-        tables = (
-            self.states, self._parameters, self.places, self._commands, self._latencies_s(),
-            table.rows, table.starts, table.counts, table.lengths_m, self.dt_s, self.config.max_episode_s,
-        )  # fmt: skip
-        self._crew.share(lambda turns: step_batch(turns, *tables), self.n_cars, worth=CARS_WORTH_SHARING)
+        cars, table, limit_s = self._cars, self._table, self.config.max_episode_s
+        self._crew.share(
+            lambda turns: step_batch(turns, cars, table, commands, self.dt_s, limit_s),
+            self.n_cars,
+            worth=CARS_WORTH_SHARING,
+        )
         self._guard.check(self)
-        self._grain = (self._grain + 104_729) % NOISE_SIZE
-        self.lost = uniform(self._keys, self.places["steps"], 1) < self._parameters["frame_loss"]
         if self._reward_params is not None:
             self._reward_params.update(self.dt_s)
         self._reward(driving)
@@ -266,10 +261,7 @@ class Simulator:
         self.states[car] = np.zeros((), STATE_DTYPE)
         self.states["x_m"][car], self.states["y_m"][car], self.states["yaw_rad"][car] = x_m, y_m, yaw_rad
         self._commands[car] = 0.0
-        table = self._table
-        locate_afresh(
-            self.places, self.states, np.array([car]), table.rows, table.starts, table.counts, table.lengths_m
-        )
+        locate_afresh(self.places, self.states, np.array([car]), self._table)
         if self._reward_params is not None and self.places["steps"][car] == 0:
             self._reward_params.begin(np.array([car]))
 
@@ -290,12 +282,6 @@ class Simulator:
     def route_of(self, car: int) -> Track:
         """Return the track that a car drives, in its direction."""
         return self.routes[int(self.places["route"][car])]
-
-    def _latencies_s(self) -> npt.NDArray[np.float64]:
-        """Return this step's time from picture to servo for every car."""
-        jitter = self._parameters["latency_jitter_s"] * (2 * uniform(self._keys, self.places["steps"], 0) - 1)
-        latencies_s: npt.NDArray[np.float64] = np.maximum(self._parameters["latency_s"] + jitter, 0.0)
-        return latencies_s
 
     def _episode_key(self, car: int, *, ahead: int = 0) -> EpisodeKey:
         """Return what a car's episode depends on, this one or one that is yet to come."""
