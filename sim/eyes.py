@@ -13,6 +13,7 @@ from numba import njit
 
 from car.preprocess import HEIGHT, WIDTH
 from sim.camera import Camera, Mount, level_from_camera, rays, vignette
+from sim.compiled import compile_ahead
 from sim.crew import Crew
 from sim.hall_light import LIGHT_DTYPE
 from sim.render_panel_table import table_middles
@@ -75,6 +76,7 @@ class Eyes:
     """
 
     def __init__(self, camera: Camera, surfaces: Sequence[Surface], n_cars: int, crew: Crew) -> None:
+        compile_ahead()
         self._crew = crew
         self._camera = camera
         self._surfaces = list(surfaces)
