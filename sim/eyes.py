@@ -1,4 +1,8 @@
-"""Where each car's camera is and what it sees: the bridge from states and scenes to pictures."""
+"""Where each car's camera is and what it sees: the bridge from states and scenes to pictures.
+
+Each car has two rows in the tables of the renderer: one for the scene that it is in, one for the scene of its
+next episode, which can be prepared, and looked at, before this one ends.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +56,10 @@ VIEW_DTYPE = np.dtype(
 """A camera: place, heading, height, largest |t| of its rays, motion, where this plane's grain begins, and the
 moment, which all planes of a picture share."""
 PLANES = ("luma", "red", "green", "blue")
+Soon = tuple[int, np.void, int]
+"""A car, its `STATE_DTYPE` record when its next episode begins, and where its sensor noise begins then."""
+Version = tuple[int, int]
+"""Differs whenever a car sees something else from the same place."""
 PICTURES_WORTH_SHARING = 2
 """Pictures from which it is worth waking another thread: that takes as long as one."""
 _PLANE_WEIGHTS = np.vstack([LUMA_WEIGHTS, np.eye(3, dtype=np.float32)])
@@ -85,21 +93,23 @@ class Eyes:
         self._optics = Optics(
             across, up, 1.0 - vignette(camera), table_middles(_widest(camera)), shade_tile(), noise_table()
         )
-        things = len(OBJECT_NAMES)
-        self._tones = np.zeros((len(PLANES), n_cars, CODES), np.float32)
-        self._greys = np.zeros((len(PLANES), n_cars, things), np.float32)
-        self._sky = np.zeros((len(PLANES), n_cars, 2), np.float32)
-        self._objects = np.zeros((n_cars, things), OBJECT_DTYPE)
-        self._lights = np.zeros(n_cars, LIGHT_DTYPE)
-        self._glares = np.zeros((n_cars, MAX_GLARES, 4), np.float32)
-        self._mounts = np.zeros((n_cars, 3), np.float64)
-        self._heights = np.zeros(n_cars, np.float64)
-        self._track_of = np.zeros(n_cars, np.int64)
-        self._scenes: list[Scene | None] = [None] * n_cars
+        things, rows = len(OBJECT_NAMES), 2 * n_cars
+        self._row_of = np.arange(n_cars)
+        self._tones = np.zeros((len(PLANES), rows, CODES), np.float32)
+        self._greys = np.zeros((len(PLANES), rows, things), np.float32)
+        self._sky = np.zeros((len(PLANES), rows, 2), np.float32)
+        self._objects = np.zeros((rows, things), OBJECT_DTYPE)
+        self._lights = np.zeros(rows, LIGHT_DTYPE)
+        self._glares = np.zeros((rows, MAX_GLARES, 4), np.float32)
+        self._mounts = np.zeros((rows, 3), np.float64)
+        self._heights = np.zeros(rows, np.float64)
+        self._track_of = np.zeros(rows, np.int64)
+        self._scenes: list[Scene | None] = [None] * rows
+        self._changes = np.zeros(rows, np.int64)
         self._hidden: set[str] = set()
-        self._views = np.zeros(n_cars, VIEW_DTYPE)
+        self._views = np.zeros(rows, VIEW_DTYPE)
         self._views["widest"] = _widest(camera)
-        self._turns = np.zeros((n_cars, 3, 3), np.float32)
+        self._turns = np.zeros((rows, 3, 3), np.float32)
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -108,17 +118,19 @@ class Eyes:
 
     def replace_objects(self, car: int, objects: npt.NDArray[np.void]) -> None:
         """Put other objects round a car's track, until its next scene."""
-        self._objects[car] = objects
+        self._objects[self._row_of[car]] = objects
+        self._changes[self._row_of[car]] += 1
 
     def scene(self, car: int) -> Scene:
         """Return the scene before a car, with what is hidden left out."""
-        scene = self._scenes[car]
+        row = int(self._row_of[car])
+        scene = self._scenes[row]
         assert scene is not None, "every car gets a scene at its first reset"
-        return replace(scene, objects=self._objects[car])
+        return replace(scene, objects=self._objects[row])
 
     def track_of(self, car: int) -> int:
         """Return the number of the track whose surface a car sees."""
-        return int(self._track_of[car])
+        return int(self._track_of[self._row_of[car]])
 
     def set_visible(self, pattern: str, *, visible: bool) -> None:
         """Show or hide objects by name or kind in every scene, now and after every re-draw.
@@ -128,41 +140,66 @@ class Eyes:
         """
         names = set(matching_names(pattern))
         self._hidden = self._hidden - names if visible else self._hidden | names
-        for car, scene in enumerate(self._scenes):
+        for row, scene in enumerate(self._scenes):
             if scene is not None:
-                self._apply(car, scene)
+                self._apply(row, scene)
 
     def set_scene(self, car: int, scene: Scene, mount: Mount, track: int) -> None:
         """Put a car before a scene, on a track's surface, with its camera mounted a little off."""
-        self._scenes[car] = scene
-        self._track_of[car] = track
-        self._mounts[car] = (self._camera.pitch_down_rad + mount.pitch_rad, mount.roll_rad, mount.yaw_rad)
-        self._heights[car] = self._camera.height_m + mount.height_m
-        self._apply(car, scene)
+        self._put(int(self._row_of[car]), scene, mount, track)
 
-    def _apply(self, car: int, scene: Scene) -> None:
-        self._objects[car] = scene.objects
+    def prepare_scene(self, car: int, scene: Scene, mount: Mount, track: int) -> None:
+        """Prepare the scene that a car will be put before by `change_scene`; arguments as above."""
+        self._put(self._other_row(car), scene, mount, track)
+
+    def change_scene(self, car: int) -> None:
+        """Put a car before the scene that was prepared for it."""
+        self._row_of[car] = self._other_row(car)
+
+    def version(self, car: int) -> Version:
+        """Return that of the scene before a car."""
+        row = int(self._row_of[car])
+        return row, int(self._changes[row])
+
+    def prepared_version(self, car: int) -> Version:
+        """Return what `version` will be when a car is put before its prepared scene."""
+        row = self._other_row(car)
+        return row, int(self._changes[row])
+
+    def _other_row(self, car: int) -> int:
+        return int(self._row_of[car] + len(self._row_of)) % (2 * len(self._row_of))
+
+    def _put(self, row: int, scene: Scene, mount: Mount, track: int) -> None:
+        self._scenes[row] = scene
+        self._track_of[row] = track
+        self._mounts[row] = (self._camera.pitch_down_rad + mount.pitch_rad, mount.roll_rad, mount.yaw_rad)
+        self._heights[row] = self._camera.height_m + mount.height_m
+        self._apply(row, scene)
+
+    def _apply(self, row: int, scene: Scene) -> None:
+        self._changes[row] += 1
+        self._objects[row] = scene.objects
         hidden = [_OBJECT_KINDS[name] for name in self._hidden if name not in SURFACE_NAMES]
-        self._objects["visible"][car, hidden] = False
+        self._objects["visible"][row, hidden] = False
         planes = _PLANE_WEIGHTS
-        self._greys[:, car] = planes @ scene.colors.T
+        self._greys[:, row] = planes @ scene.colors.T
         palette = planes @ scene.palette.T
-        self._sky[:, car, 0], self._sky[:, car, 1] = palette[:, HORIZON], palette[:, CEILING]
-        book = self._surfaces[self._track_of[car]].codebook
+        self._sky[:, row, 0], self._sky[:, row, 1] = palette[:, HORIZON], palette[:, CEILING]
+        book = self._surfaces[self._track_of[row]].codebook
         road = palette[:, ROAD]
         dash = road if "center-line" in self._hidden else palette[:, DASH]
         start = road if "start-line" in self._hidden else palette[:, LINE]
         steps = np.stack(
             [road - palette[:, FLOOR], palette[:, LINE] - road, dash - road, start - road], axis=1
         )
-        self._tones[:, car, : len(book)] = palette[:, FLOOR, None] + steps @ book.T
-        self._lights[car] = scene.light
-        self._lights["pixel_rad"][car] = self._camera.pixel_rad
+        self._tones[:, row, : len(book)] = palette[:, FLOOR, None] + steps @ book.T
+        self._lights[row] = scene.light
+        self._lights["pixel_rad"][row] = self._camera.pixel_rad
         for name, fields in _HIDDEN_LIGHT.items():
             if name in self._hidden:
                 for field in fields:
-                    self._lights[field][car] = 0
-        self._glares[car] = 0.0 if "glare" in self._hidden else _ordered_glares(scene.glares)
+                    self._lights[field][row] = 0
+        self._glares[row] = 0.0 if "glare" in self._hidden else _ordered_glares(scene.glares)
 
     def look(
         self,
@@ -170,46 +207,55 @@ class Eyes:
         grain: npt.NDArray[np.int64],
         cars: npt.NDArray[np.int64],
         *,
+        soon: Sequence[Soon] = (),
         meanwhile: Callable[[], None] | None = None,
     ) -> npt.NDArray[np.uint8]:
-        """Return the luma pictures of some cars, (len(cars), H, W) uint8.
+        """Return the luma pictures of some cars, and of some in their prepared scenes.
 
         Args:
             states: `STATE_DTYPE` (N,), all cars.
             grain: (N,), where each picture's sensor noise begins.
             cars: which cars look.
+            soon: who looks at a prepared scene, from where.
             meanwhile: see `sim.crew.Crew.share`.
+
+        Returns:
+            uint8 (len(cars) + len(soon), H, W).
         """
-        return self._render(states, grain, cars, 0, meanwhile)
+        rows, states, grain = self._row_of[cars], states[cars], grain[cars]
+        if soon:
+            others, later, grains = zip(*soon, strict=True)
+            rows = np.concatenate([rows, [self._other_row(car) for car in others]])
+            states, grain = np.concatenate([states, np.array(later)]), np.concatenate([grain, grains])
+        return self._render(rows, states, grain, 0, meanwhile)
 
     def look_rgb(
         self, states: npt.NDArray[np.void], grain: npt.NDArray[np.int64], cars: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.uint8]:
         """Return colour pictures, (len(cars), H, W, 3) uint8, for people and for the car's camera."""
-        planes = [self._render(states, grain, cars, plane) for plane in (1, 2, 3)]
-        return np.stack(planes, axis=-1)
+        rows, states, grain = self._row_of[cars], states[cars], grain[cars]
+        return np.stack([self._render(rows, states, grain, plane) for plane in (1, 2, 3)], axis=-1)
 
     def _render(
         self,
+        rows: npt.NDArray[np.int64],
         states: npt.NDArray[np.void],
         grain: npt.NDArray[np.int64],
-        cars: npt.NDArray[np.int64],
         plane: int,
         meanwhile: Callable[[], None] | None = None,
     ) -> npt.NDArray[np.uint8]:
-        out = np.empty((len(cars), HEIGHT, WIDTH), np.uint8)
-        self._views["noise_start"] = (grain + 7919 * plane) % NOISE_SIZE
-        self._views["moment"] = grain
+        out = np.empty((len(rows), HEIGHT, WIDTH), np.uint8)
         _place_cameras(
-            self._views, self._turns, states, self._mounts, self._heights, self._camera.forward_m, cars
-        )
+            rows, self._views, self._turns, states, grain, plane,
+            self._mounts, self._heights, self._camera.forward_m,
+        )  # fmt: skip
         world = World(
             self._views, self._turns, self._track_of, self._tones[plane], self._sky[plane], self._objects,
             self._greys[plane], self._lights, self._glares,
         )  # fmt: skip
         self._crew.share(
-            lambda turns: render_batch(turns, out, cars, self._ground, self._optics, world),
-            len(cars),
+            lambda turns: render_batch(turns, out, rows, self._ground, self._optics, world),
+            len(rows),
             worth=PICTURES_WORTH_SHARING,
             meanwhile=meanwhile,
         )
@@ -244,22 +290,32 @@ def _ordered_glares(glares: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 @njit(cache=True)
 def _place_cameras(
-    views: Any, turns: Any, states: Any, mounts: Any, heights_m: Any, forward_m: float, cars: Any
+    rows: Any,
+    views: Any,
+    turns: Any,
+    states: Any,
+    grain: Any,
+    plane: int,
+    mounts: Any,
+    heights_m: Any,
+    forward_m: float,
 ) -> None:
     """Put each camera on its rolling, pitching body; rotation order as in `level_from_camera`."""
-    for car in cars:
-        state = states[car]
-        pitch, roll, yaw = mounts[car, 0] + state.pitch_rad, mounts[car, 1] + state.roll_rad, mounts[car, 2]
-        views[car].x_m = state.x_m + forward_m * math.cos(state.yaw_rad)
-        views[car].y_m = state.y_m + forward_m * math.sin(state.yaw_rad)
-        views[car].yaw_rad = state.yaw_rad
-        views[car].forward_mps, views[car].yaw_rate_radps = state.forward_mps, state.yaw_rate_radps
+    for item in range(len(rows)):
+        row, state = rows[item], states[item]
+        view, turn = views[row], turns[row]
+        pitch, roll, yaw = mounts[row, 0] + state.pitch_rad, mounts[row, 1] + state.roll_rad, mounts[row, 2]
+        view.x_m = state.x_m + forward_m * math.cos(state.yaw_rad)
+        view.y_m = state.y_m + forward_m * math.sin(state.yaw_rad)
+        view.yaw_rad = state.yaw_rad
+        view.forward_mps, view.yaw_rate_radps = state.forward_mps, state.yaw_rate_radps
         # A nose that dips lowers the camera, which sits ahead of the middle.
-        views[car].height_m = heights_m[car] - forward_m * math.sin(state.pitch_rad)
+        view.height_m = heights_m[row] - forward_m * math.sin(state.pitch_rad)
+        view.noise_start = (grain[item] + 7919 * plane) % NOISE_SIZE
+        view.moment = grain[item]
         cr, sr = math.cos(roll), math.sin(roll)
         cp, sp = math.cos(pitch), math.sin(pitch)
         cy, sy = math.cos(yaw), math.sin(yaw)
-        turn = turns[car]
         turn[0, 0], turn[0, 1], turn[0, 2] = cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr
         turn[1, 0], turn[1, 1], turn[1, 2] = sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr
         turn[2, 0], turn[2, 1], turn[2, 2] = -sp, cp * sr, cp * cr

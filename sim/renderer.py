@@ -71,7 +71,7 @@ class Optics(NamedTuple):
 
 
 class World(NamedTuple):
-    """What each of N cars has before it, in one plane: luma or a colour."""
+    """What each of N cars has before it, or will have, in one plane: luma or a colour."""
 
     views: Any
     """`sim.eyes.VIEW_DTYPE` (N,)."""
@@ -94,13 +94,13 @@ class World(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def render_batch(turns: Any, out: Any, cars: Any, ground: Ground, optics: Optics, world: World) -> None:
-    """Render one grey plane for a list of cars, in place, sharing it with whoever takes the same turns.
+def render_batch(turns: Any, out: Any, rows: Any, ground: Ground, optics: Optics, world: World) -> None:
+    """Render one grey plane for some rows of a world, in place, sharing it with whoever takes the same turns.
 
     Args:
         turns: `sim.crew.Turns`.
         out: uint8 (M, H, W).
-        cars: int (M,), which cars look.
+        rows: int (M,), which of the world.
         ground: the tracks.
         optics: what is the same for every car.
         world: what each car has before it.
@@ -108,8 +108,8 @@ def render_batch(turns: Any, out: Any, cars: Any, ground: Ground, optics: Optics
     scratch = make_scratch(world.objects.shape[1])
     item, end = take_turns(turns, 1)
     while item < end:
-        _draw(cars[item], ground, optics, world, scratch)
-        _expose(out[item], cars[item], optics, world, scratch)
+        _draw(rows[item], ground, optics, world, scratch)
+        _expose(out[item], rows[item], optics, world, scratch)
         item, end = take_turns(turns, 1)
 
 

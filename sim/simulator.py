@@ -6,7 +6,7 @@ depend on its neighbours, on the number of threads, or on the size of the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from car.errors import Sim2RaceError, unknown_name
-from sim.ahead import Ahead
-from sim.beginnings import EpisodeKey, draw_beginning, route_of
+from sim.beginnings import Beginning, draw_beginning, route_of
 from sim.camera import camera_named
 from sim.crew import Crew
 from sim.eyes import Eyes
@@ -30,6 +29,7 @@ from sim.motion import (
     locate_afresh,
     step_batch,
 )
+from sim.next_episodes import NextEpisodes
 from sim.reward_file import RewardFile
 from sim.reward_params import RewardParams
 from sim.rewards import RewardConfig, step_rewards
@@ -43,9 +43,6 @@ from sim.vehicle_parameters import PARAMETER_DTYPE, longest_latency_s
 
 CARS_WORTH_SHARING = 64
 """Cars from which stepping them is worth waking another thread: that takes as long as some twenty."""
-
-PICTURES_PER_EPISODE = 16
-"""One episode may be drawn ahead for so many pictures that are taken meanwhile: it takes as long as four."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,12 +128,14 @@ class Simulator:
             load_track(name, direction) for name in config.tracks for direction in config.directions
         ]
         self._track_of_route = [index for index in range(len(tracks)) for _ in config.directions]
-        self._beginnings = Ahead(partial(draw_beginning, config, self.routes))
-        self._scenes = Ahead(Surroundings(tracks, config.noise).draw)
+        self._surroundings = Surroundings(tracks, config.noise)
         self._table = lay_routes(self.routes)
         self._crew = Crew(config.threads)
         surfaces = [paint_surface(track) for track in tracks]
         self.eyes = Eyes(camera_named(config.camera), surfaces, n_cars, self._crew)
+        self._next = NextEpisodes(
+            self.eyes, n_cars, partial(self._scene_key, ahead=1), self._draw_beginning, self._surroundings
+        )
         self.states = np.zeros(n_cars, STATE_DTYPE)
         self.places = np.zeros(n_cars, PLACE_DTYPE)
         self.rewards = np.zeros(n_cars, np.float32)
@@ -199,6 +198,7 @@ class Simulator:
             raise Sim2RaceError(
                 f"Commands must be finite and of shape {(self.n_cars, 2)}; got shape {commands.shape}."
             )
+        self._next.drive_on()
         driving = self.places["status"] == IN_PROGRESS
         self._guard.remember()
         cars, table, limit_s = self._cars, self._table, self.config.max_episode_s
@@ -219,8 +219,17 @@ class Simulator:
     def look(self, cars: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.uint8]:
         """Return luma pictures of all cars or some, (len, H, W) uint8: what a policy sees."""
         chosen = np.arange(self.n_cars) if cars is None else np.asarray(cars, np.int64)
-        meanwhile = self._draws_ahead(len(chosen))
-        return self.eyes.look(self.states, self._grain, chosen, meanwhile=meanwhile)
+        kept = self._next.first_pictures(chosen, self.states, self._grain)
+        if kept is not None:
+            return kept
+        if self.config.redraw_every_s > 0.0:
+            return self.eyes.look(self.states, self._grain, chosen)
+        ended = chosen[self.places["status"][chosen] != IN_PROGRESS].tolist()
+        soon = self._next.soon(ended)
+        drawing = self._next.drawing(ended, len(chosen) // self._crew.threads)
+        pictures = self.eyes.look(self.states, self._grain, chosen, soon=soon, meanwhile=drawing)
+        self._next.keep(soon, pictures[len(chosen) :])
+        return pictures[: len(chosen)]
 
     def look_rgb(self, cars: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.uint8]:
         """Return colour pictures, (len, H, W, 3) uint8: what a person or the car's camera sees."""
@@ -251,10 +260,9 @@ class Simulator:
 
     def redraw(self, car: int) -> None:
         """Draw a car's surroundings anew, in the middle of an episode or at its start."""
-        self._since_redraw_s[car] = 0.0
         key = self._scene_key(car)
-        self._redraws[car] += 1
-        self.eyes.set_scene(car, *self._scenes.take(car, key), key.track)
+        self._count_redraw(car)
+        self.eyes.set_scene(car, *self._surroundings.draw(key), key.track)
 
     def set_pose(self, car: int, x_m: float, y_m: float, yaw_rad: float) -> None:
         """Put a car somewhere, at rest, without ending its episode."""
@@ -283,45 +291,35 @@ class Simulator:
         """Return the track that a car drives, in its direction."""
         return self.routes[int(self.places["route"][car])]
 
-    def _episode_key(self, car: int, *, ahead: int = 0) -> EpisodeKey:
-        """Return what a car's episode depends on, this one or one that is yet to come."""
-        return EpisodeKey(self._seed, car, int(self._episodes[car]) + ahead)
-
     def _scene_key(self, car: int, *, ahead: int = 0) -> SceneKey:
         """Return what a car's next scene depends on, in this episode or in one that is yet to come."""
-        key = self._episode_key(car, ahead=ahead)
-        track = self._track_of_route[route_of(key, len(self.routes))]
-        return SceneKey(*key, int(self._redraws[car]), track)
+        episode = int(self._episodes[car]) + ahead
+        track = self._track_of_route[route_of(car, episode, len(self.routes))]
+        return SceneKey(self._seed, car, episode, int(self._redraws[car]), track)
 
-    def _draws_ahead(self, pictures: int) -> Callable[[], None] | None:
-        """Return what draws the next episodes of cars that have ended, as far as it fits the pictures."""
-        if self.config.redraw_every_s > 0.0:
-            return None
-        ended = np.flatnonzero(self.places["status"] != IN_PROGRESS).tolist()
-        missing = [car for car in ended if not self._scenes.has(car, self._scene_key(car, ahead=1))]
-        chosen = missing[: pictures // PICTURES_PER_EPISODE]
-        return partial(self._draw_ahead, chosen) if chosen else None
-
-    def _draw_ahead(self, cars: Sequence[int]) -> None:
-        for car in cars:
-            self._beginnings.prepare(car, self._episode_key(car, ahead=1))
-            self._scenes.prepare(car, self._scene_key(car, ahead=1))
+    def _draw_beginning(self, key: SceneKey) -> Beginning:
+        return draw_beginning(self.config, self.routes, seed=key.seed, car=key.car, episode=key.episode)
 
     def _begin(self, car: int) -> None:
         self._episodes[car] += 1
-        key = self._episode_key(car)
-        beginning, route = self._beginnings.take(car, key), route_of(key, len(self.routes))
+        key = self._scene_key(car)
+        drawn = self._next.begin(key)
+        beginning = drawn if drawn is not None else self._draw_beginning(key)
         self.places[car] = np.zeros((), PLACE_DTYPE)
-        self.places["route"][car], self.places["status"][car] = route, IN_PROGRESS
+        self.places["route"][car] = route_of(car, key.episode, len(self.routes))
+        self.places["status"][car] = IN_PROGRESS
         self._parameters[car] = beginning.parameters
         self._grain[car], self._keys[car] = beginning.grain, beginning.chances
-        self.states[car] = np.zeros((), STATE_DTYPE)
-        self.states["x_m"][car], self.states["y_m"][car] = beginning.x_m, beginning.y_m
-        self.states["yaw_rad"][car], self.states["forward_mps"][car] = beginning.yaw_rad, beginning.speed_mps
-        self._commands[car] = (0.0, beginning.speed_mps)
-        moved = self.eyes.track_of(car) != self._track_of_route[route]
-        if self.config.redraw_every_s <= 0.0 or key.episode == 0 or moved:
+        self.states[car] = beginning.state
+        self._commands[car] = (0.0, beginning.state["forward_mps"])
+        if drawn is not None:
+            self._count_redraw(car)
+        elif self.config.redraw_every_s <= 0.0 or key.episode == 0 or self.eyes.track_of(car) != key.track:
             self.redraw(car)
+
+    def _count_redraw(self, car: int) -> None:
+        self._since_redraw_s[car] = 0.0
+        self._redraws[car] += 1
 
     def _reward(self, driving: npt.NDArray[np.bool_]) -> None:
         """Value the step, by the reward file for the cars that were still driving when it began."""
