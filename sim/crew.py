@@ -114,12 +114,17 @@ class _Job:
     def __init__(self, work: Callable[[Turns], None], count: int) -> None:
         self.turns: Turns = np.array([0, count], np.int64)
         self._work, self._count = work, count
-        self._begun: SimpleQueue[None] = SimpleQueue()
+        self._lock, self._open, self._workers = threading.Lock(), True, 0
+        self._one_is_there: SimpleQueue[None] = SimpleQueue()
         self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
 
     def do(self) -> None:
-        """Do a share of it."""
-        self._begun.put(None)
+        """Do a share of it, unless it has been done."""
+        with self._lock:
+            if not self._open:
+                return
+            self._workers += 1
+        self._one_is_there.put(None)
         mistake = None
         try:
             self._work(self.turns)
@@ -130,18 +135,19 @@ class _Job:
     def wait_for_one(self, longest_s: float) -> None:
         """Wait until somebody else has begun, but not for long."""
         with contextlib.suppress(Empty):
-            self._begun.get(timeout=longest_s)
-            self._begun.put(None)
+            self._one_is_there.get(timeout=longest_s)
 
     def end(self) -> None:
-        """Wait for all who have begun; a worker whose core is busy finds nothing to do later.
+        """Wait for all who have begun; nobody else will, so a busy core keeps nobody waiting.
 
         Raises:
             BaseException: what another worker raised.
         """
         # Nothing is left, or something went wrong and nobody need go on.
         self.turns[0] = self._count
-        mistakes = [self._ended.get() for _ in range(self._begun.qsize())]
+        with self._lock:
+            self._open = False
+        mistakes = [self._ended.get() for _ in range(self._workers)]
         for mistake in mistakes:
             if mistake is not None:
                 raise mistake

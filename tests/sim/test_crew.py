@@ -152,14 +152,16 @@ def test_where_nobody_else_works_nothing_is_done_meanwhile(threads: int, count: 
     )
 
 
-def test_a_worker_who_comes_too_late_keeps_nobody_waiting_and_finds_one_job_at_most() -> None:
+def test_a_worker_who_comes_too_late_keeps_nobody_waiting_and_does_nothing() -> None:
     crew = Crew(2)
     held, came = threading.Event(), threading.Event()
     here = threading.get_ident()
     late = []
 
     def hold_the_other(turns: Turns) -> None:
-        if threading.get_ident() != here:
+        if threading.current_thread() is share:
+            assert came.wait(DEADLINE_S)
+        else:
             came.set()
             assert held.wait(DEADLINE_S)
 
@@ -178,8 +180,42 @@ def test_a_worker_who_comes_too_late_keeps_nobody_waiting_and_finds_one_job_at_m
         held.set()
         share.join(DEADLINE_S)
     assert _all_come(crew), "the other worker is back"
-    assert len(late) <= 1
-    assert set(late) <= {64}, "and had nothing left to do"
+    assert not late, "and did not look at what had been done"
+
+
+def test_one_who_comes_late_does_not_stand_for_one_who_is_still_at_it() -> None:
+    crew = Crew(3)
+    held, came, at_it, slow = (threading.Event() for _ in range(4))
+
+    def hold_one(turns: Turns) -> None:
+        if threading.current_thread() is first:
+            assert came.wait(DEADLINE_S)
+        elif not came.is_set():
+            came.set()
+            assert held.wait(DEADLINE_S)
+
+    def be_slow(turns: Turns) -> None:
+        if threading.current_thread() is second:
+            assert at_it.wait(DEADLINE_S)
+            turns[0] = turns[1]
+        elif take_turns(turns, 1)[0] < turns[1]:
+            at_it.set()
+            assert slow.wait(DEADLINE_S)
+
+    first = threading.Thread(target=crew.share, args=(hold_one, 64), kwargs={"worth": 2})
+    second = threading.Thread(target=crew.share, args=(be_slow, 64), kwargs={"worth": 2})
+    first.start()
+    assert came.wait(DEADLINE_S)
+    second.start()
+    assert at_it.wait(DEADLINE_S)
+    time.sleep(0.1)
+    held.set()
+    first.join(DEADLINE_S)
+    second.join(0.2)
+    assert second.is_alive(), "a worker is still at it"
+    slow.set()
+    second.join(DEADLINE_S)
+    assert not second.is_alive()
 
 
 def test_workers_end_with_their_crew() -> None:
