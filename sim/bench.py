@@ -28,6 +28,8 @@ from sim.simulator import SimConfig
 ON = SimConfig(camera="deepracer-wide", noise="high")
 OFF = SimConfig(camera="aws", noise="none", vary_vehicle=False)
 BATCHES = (1, 8, 64, 256)
+WINDOWS = 5
+"""Windows of which the best counts."""
 _PREPARED = """
 import cv2
 from car.memory import peak_mib
@@ -46,16 +48,13 @@ class Measurement:
     """Best of several windows, wall clock."""
 
 
-WINDOWS = 5
-
-
 def measure(step: Callable[[], int], *, seconds: float) -> float:
-    """Return the best rate over a few windows; `step` says how many steps it did."""
+    """Return the best rate over `WINDOWS` windows; `step` says how many steps it did."""
     return measure_in_turns([step], seconds=seconds)[0]
 
 
 def measure_in_turns(steps: Sequence[Callable[[], int]], *, seconds: float) -> list[float]:
-    """Return the best rate of each over a few windows, which take turns, as a machine's speed drifts.
+    """Return the best rate of each over `WINDOWS` windows, which take turns, as a machine's speed drifts.
 
     Args:
         steps: what to compare; each says how many steps it did.
