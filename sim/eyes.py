@@ -222,7 +222,8 @@ class Eyes:
         Returns:
             uint8 (len(cars) + len(soon), H, W).
         """
-        rows, states, grain = self._row_of[cars], states[cars], grain[cars]
+        # Much faster than an index where each item is a record.
+        rows, states, grain = self._row_of[cars], states.take(cars), grain[cars]
         if soon:
             others, later, grains = zip(*soon, strict=True)
             rows = np.concatenate([rows, [self._other_row(car) for car in others]])
@@ -233,7 +234,7 @@ class Eyes:
         self, states: npt.NDArray[np.void], grain: npt.NDArray[np.int64], cars: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.uint8]:
         """Return colour pictures, (len(cars), H, W, 3) uint8, for people and for the car's camera."""
-        rows, states, grain = self._row_of[cars], states[cars], grain[cars]
+        rows, states, grain = self._row_of[cars], states.take(cars), grain[cars]
         return np.stack([self._render(rows, states, grain, plane) for plane in (1, 2, 3)], axis=-1)
 
     def _render(

@@ -49,14 +49,14 @@ class StateGuard:
 
     def __init__(self, states: npt.NDArray[np.void]) -> None:
         names = STATE_DTYPE.names or ()
-        self._states = states
         self._values = states.view(np.float64).reshape(len(states), len(names))
         self._limits = np.array([LIMITS.get(name, ANYTHING_FINITE) for name in names])
         self._before = states.copy()
+        self._values_before = self._before.view(np.float64).reshape(self._values.shape)
 
     def remember(self) -> None:
         """Keep the states before a step."""
-        np.copyto(self._before, self._states)
+        np.copyto(self._values_before, self._values)
 
     def check(self, simulator: Simulator) -> None:
         """Look at the states after a step.
