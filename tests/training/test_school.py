@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from car.errors import BadFileError, Sim2RaceError, UnknownNameError
+from car.models import BUNDLED_POLICY
+from car.policy import Policy
 from sim.simulator import SimConfig
+from sim.track import load_track
 from training.school import SCHOOLS, School, Stage, school_named, school_text
 
 OWN = SimConfig(tracks=("trapezoid",), noise="high", tight_spot_share=0.1)
@@ -42,6 +46,15 @@ def test_a_school_is_read_from_a_file_that_names_only_what_differs(tmp_path: Pat
     assert school == School((Stage(until=0.5, noise="low"), Stage(until=1.0)))
     path.write_text(school_text(SCHOOLS["hall"]))
     assert school_named(str(path)) == SCHOOLS["hall"]
+
+
+def test_the_policy_that_comes_along_went_to_the_school_that_comes_along() -> None:
+    school = school_named(str(BUNDLED_POLICY.with_name("hall_school.json")))
+    tracks = school.all_tracks(SimConfig(tracks=("forever-raceway", "forever-raceway")))
+    assert tracks == Policy.load(BUNDLED_POLICY).metadata.tracks
+    widths_m = [float(np.min(track.left_width_m + track.right_width_m)) for track in map(load_track, tracks)]
+    assert min(widths_m) == pytest.approx(0.76, abs=0.01)
+    assert max(widths_m) == pytest.approx(1.07, abs=0.01)
 
 
 def test_an_unknown_school_is_answered_with_the_nearest() -> None:
