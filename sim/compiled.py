@@ -79,7 +79,7 @@ def compile_ahead() -> None:
     """
     settings = vars(numba.config)
     folder = Path(settings["CACHE_DIR"])
-    complete = folder / f"complete-{_machine()}"
+    complete = folder / f"complete-{_installation()}"
     if _COMPILES in os.environ or settings["DISABLE_JIT"] or complete.exists():
         return
     with contextlib.suppress(OSError, subprocess.SubprocessError), _alone(folder / "lock"):
@@ -115,10 +115,16 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _machine() -> str:
-    """Return what compiled code depends on besides the sources, as a name."""
-    parts = (_digest(), numba.__version__, platform.python_version(), llvmlite.binding.get_host_cpu_name())
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+def _installation() -> str:
+    """Return what compiled code depends on besides the sources' content, as a name.
+
+    Numba looks compiled code up by its source's place and time, too.
+    """
+    sources = [
+        (str(source), source.stat().st_mtime_ns) for source in _compiled_sources(Path(__file__).parent)
+    ]
+    machine = (numba.__version__, platform.python_version(), llvmlite.binding.get_host_cpu_name())
+    return hashlib.sha256(repr((_digest(), sources, machine)).encode()).hexdigest()[:16]
 
 
 def _digest() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 import threading
@@ -58,12 +59,25 @@ def test_that_process_does_not_ask_for_another(runs: Runs, monkeypatch: pytest.M
     assert not runs
 
 
-@pytest.mark.parametrize("part", ["_digest", "_machine"])
-def test_other_sources_or_another_machine_are_compiled_anew(
-    runs: Runs, part: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("change", ["content", "time", "place", "processor"])
+def test_what_numba_would_not_find_again_is_compiled_anew(
+    runs: Runs, change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    source = tmp_path / "one.py"
+    source.write_text("pass")
+    monkeypatch.setattr(compiled, "_compiled_sources", lambda folder: [source])
     compile_ahead()
-    monkeypatch.setattr(compiled, part, lambda: "other")
+    before = source.stat()
+    if change == "content":
+        source.write_text("pass  # other")
+        os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif change == "time":
+        os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    elif change == "place":
+        source = source.rename(tmp_path / "two.py")
+    else:
+        monkeypatch.setattr("llvmlite.binding.get_host_cpu_name", lambda: "other")
+    compile_ahead()
     compile_ahead()
     assert len(runs) == 2
 
