@@ -16,6 +16,7 @@ import hashlib
 import os
 import platform
 import re
+import stat
 import subprocess
 import sys
 import tempfile
@@ -64,11 +65,21 @@ def use_own_cache() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         # A read-only home costs compiling anew after a restart, nothing else.
-        folder = Path(tempfile.gettempdir()) / f"sim2race-numba-{os.getuid()}-{digest}"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder = _own_temporary_folder(f"sim2race-numba-{os.getuid()}-{digest}")
     # An attribute that numba makes at run time.
     vars(numba.config)["CACHE_DIR"] = str(folder)
     return folder
+
+
+def _own_temporary_folder(name: str) -> Path:
+    """Return a folder for temporary files that nobody else can have put anything into: numba unpickles it."""
+    folder = Path(tempfile.gettempdir()) / name
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
+        return folder
+    return Path(tempfile.mkdtemp(prefix=f"{name}-"))
 
 
 def compile_ahead() -> None:

@@ -15,7 +15,7 @@ import numba
 import pytest
 
 from sim import compiled
-from sim.compiled import compile_ahead
+from sim.compiled import _own_temporary_folder, compile_ahead
 from sim.renderer import render_batch
 from sim.simulator import SimConfig, Simulator
 
@@ -136,3 +136,30 @@ def test_a_lock_that_is_never_given_back_does_not_stop_anybody(
         fcntl.flock(lock, fcntl.LOCK_EX)
         compile_ahead()
     assert not runs
+
+
+def test_a_temporary_cache_is_ours_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = _own_temporary_folder("cache")
+    assert folder == tmp_path / "cache"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert _own_temporary_folder("cache") == folder
+
+
+@pytest.mark.parametrize("kind", ["open to others", "link", "file"])
+def test_a_temporary_cache_that_others_could_have_filled_is_not_used(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    taken = tmp_path / "cache"
+    if kind == "file":
+        taken.touch()
+    elif kind == "link":
+        (tmp_path / "other").mkdir(mode=0o700)
+        taken.symlink_to(tmp_path / "other")
+    else:
+        taken.mkdir()
+        taken.chmod(0o777)
+    folder = _own_temporary_folder("cache")
+    assert folder not in (taken, tmp_path / "other")
+    assert folder.stat().st_mode & 0o777 == 0o700
