@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.render_tables import NOISE_SIZE
 from sim.starts import draw_start
+from sim.surroundings import SceneKey
 from sim.track import Track
 from sim.vehicle import STATE_DTYPE
 from sim.vehicle_parameters import draw_parameters, parameter_row
@@ -36,27 +37,23 @@ def route_of(car: int, episode: int, routes: int) -> int:
     return (car + episode) % routes
 
 
-def draw_beginning(
-    config: SimConfig, routes: Sequence[Track], *, seed: int, car: int, episode: int
-) -> Beginning:
-    """Draw how an episode begins; the same one always begins in the same way.
+def draw_beginning(config: SimConfig, routes: Sequence[Track], key: SceneKey) -> Beginning:
+    """Draw how an episode begins.
 
     Args:
         config: what is simulated.
         routes: tracks in their directions.
-        seed: of everything random.
-        car: number of the car.
-        episode: number of its episode.
+        key: its seed, car and episode count: the same ones always begin in the same way.
     """
-    generator = np.random.default_rng([seed, car, episode, 0])
+    generator = np.random.default_rng([key.seed, key.car, key.episode, 0])
     parameters = draw_parameters(
         config.vehicle, generator, spread=config.vary_vehicle, also=dict(config.vehicle_spread)
     )
     if not config.latency:
         parameters = replace(parameters, latency_s=0.0, latency_jitter_s=0.0)
     grain, chances = int(generator.integers(NOISE_SIZE)), int(generator.integers(2**63))
-    start = draw_start(config, generator, turn=(car + episode) // len(routes))
-    track = routes[route_of(car, episode, len(routes))]
+    start = draw_start(config, generator, turn=(key.car + key.episode) // len(routes))
+    track = routes[route_of(key.car, key.episode, len(routes))]
     half_m = min(float(track.left_width_m.min()), float(track.right_width_m.min()))
     x_m, y_m, heading_rad = track.pose_at(start.lap_share * track.length_m, start.lateral_share * half_m)
     (state,) = np.zeros(1, STATE_DTYPE)

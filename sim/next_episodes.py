@@ -41,7 +41,6 @@ class NextEpisodes:
     Args:
         eyes: the cars' cameras.
         n_cars: size of the batch.
-        key_of: returns what the next episode of a car depends on.
         draw_beginning: draws how an episode begins.
         surroundings: draws scenes.
     """
@@ -50,29 +49,31 @@ class NextEpisodes:
         self,
         eyes: Eyes,
         n_cars: int,
-        key_of: Callable[[int], SceneKey],
         draw_beginning: Callable[[SceneKey], Beginning],
         surroundings: Surroundings,
     ) -> None:
-        self._eyes, self._key_of = eyes, key_of
+        self._eyes = eyes
         self._draw_beginning, self._surroundings = draw_beginning, surroundings
         self._ready: dict[int, _Next] = {}
         self._missing = dict.fromkeys(range(n_cars))
         self._begun: dict[int, _Next] = {}
 
-    def drawing(self, ended: Sequence[int], pictures: int) -> Callable[[], None] | None:
+    def drawing(
+        self, ended: Sequence[int], pictures: int, key_of: Callable[[int], SceneKey]
+    ) -> Callable[[], None] | None:
         """Return what draws episodes that are missing, as many as fit the time of some pictures.
 
         Args:
             ended: cars that need theirs now.
             pictures: how many each thread takes meanwhile.
+            key_of: returns what the next episode of a car depends on.
 
         Returns:
             Nothing if none is missing, or too few pictures are taken.
         """
         urgent = [car for car in ended if car in self._missing]
         chosen = list(dict.fromkeys([*urgent, *self._missing]))[: pictures // PICTURES_PER_EPISODE]
-        return partial(self._draw, chosen) if chosen else None
+        return partial(self._draw, chosen, key_of) if chosen else None
 
     def soon(self, ended: Sequence[int]) -> list[Soon]:
         """Return which cars that have ended can already look at what comes, and from where."""
@@ -124,9 +125,9 @@ class NextEpisodes:
         """Forget the first pictures of cars that have begun, as they drive on."""
         self._begun.clear()
 
-    def _draw(self, cars: Sequence[int]) -> None:
+    def _draw(self, cars: Sequence[int], key_of: Callable[[int], SceneKey]) -> None:
         for car in cars:
-            key = self._key_of(car)
+            key = key_of(car)
             scene, mount = self._surroundings.draw(key)
             self._eyes.prepare_scene(car, scene, mount, key.track)
             self._ready[car] = _Next(key, self._draw_beginning(key))

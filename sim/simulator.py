@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from car.errors import Sim2RaceError, unknown_name
-from sim.beginnings import Beginning, draw_beginning, route_of
+from sim.beginnings import draw_beginning, route_of
 from sim.camera import camera_named
 from sim.crew import Crew
 from sim.eyes import Eyes
@@ -133,9 +133,8 @@ class Simulator:
         self._crew = Crew(config.threads)
         surfaces = [paint_surface(track) for track in tracks]
         self.eyes = Eyes(camera_named(config.camera), surfaces, n_cars, self._crew)
-        self._next = NextEpisodes(
-            self.eyes, n_cars, partial(self._scene_key, ahead=1), self._draw_beginning, self._surroundings
-        )
+        self._draw_beginning = partial(draw_beginning, config, self.routes)
+        self._next = NextEpisodes(self.eyes, n_cars, self._draw_beginning, self._surroundings)
         self.states = np.zeros(n_cars, STATE_DTYPE)
         self.places = np.zeros(n_cars, PLACE_DTYPE)
         self.rewards = np.zeros(n_cars, np.float32)
@@ -226,7 +225,8 @@ class Simulator:
             return self.eyes.look(self.states, self._grain, chosen)
         ended = chosen[self.places["status"][chosen] != IN_PROGRESS].tolist()
         soon = self._next.soon(ended)
-        drawing = self._next.drawing(ended, len(chosen) // self._crew.threads)
+        coming = partial(self._scene_key, ahead=1)
+        drawing = self._next.drawing(ended, len(chosen) // self._crew.threads, coming)
         pictures = self.eyes.look(self.states, self._grain, chosen, soon=soon, meanwhile=drawing)
         self._next.keep(soon, pictures[len(chosen) :])
         return pictures[: len(chosen)]
@@ -296,9 +296,6 @@ class Simulator:
         episode = int(self._episodes[car]) + ahead
         track = self._track_of_route[route_of(car, episode, len(self.routes))]
         return SceneKey(self._seed, car, episode, int(self._redraws[car]), track)
-
-    def _draw_beginning(self, key: SceneKey) -> Beginning:
-        return draw_beginning(self.config, self.routes, seed=key.seed, car=key.car, episode=key.episode)
 
     def _begin(self, car: int) -> None:
         self._episodes[car] += 1

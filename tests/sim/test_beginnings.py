@@ -6,17 +6,18 @@ import pytest
 
 from sim.beginnings import draw_beginning, route_of
 from sim.simulator import SimConfig
+from sim.surroundings import SceneKey
 from sim.track import DIRECTIONS, load_track
 
 ROUTES = [load_track("reinvent-2018", direction) for direction in DIRECTIONS]
-WHICH = {"seed": 3, "car": 1, "episode": 2}
+KEY = SceneKey(seed=3, car=1, episode=2, number=4, track=0)
 
 
 @pytest.mark.parametrize("change", [{"seed": 4}, {"car": 2}, {"episode": 3}])
 def test_a_beginning_follows_from_seed_car_and_episode(change: dict[str, int]) -> None:
-    beginning = draw_beginning(SimConfig(), ROUTES, **WHICH)
-    assert draw_beginning(SimConfig(), ROUTES, **WHICH) == beginning
-    other = draw_beginning(SimConfig(), ROUTES, **{**WHICH, **change})
+    beginning = draw_beginning(SimConfig(), ROUTES, KEY)
+    assert draw_beginning(SimConfig(), ROUTES, KEY) == beginning
+    other = draw_beginning(SimConfig(), ROUTES, KEY._replace(**change))
     assert other.chances != beginning.chances
     assert other.parameters != beginning.parameters
     assert other.state != beginning.state

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +20,13 @@ CONFIG = SimConfig(threads=1, tracks=("reinvent-2018", "trapezoid-narrow"))
 """Whatever is drawn ahead here, these tests draw themselves."""
 
 
+def _drawing(simulator: Simulator, ended: list[int], pictures: int) -> Callable[[], None] | None:
+    return simulator._next.drawing(ended, pictures, partial(simulator._scene_key, ahead=1))
+
+
 def _draw(simulator: Simulator, ended: list[int], episodes: int) -> list[int]:
     """Draw up to so many episodes and return which cars have theirs."""
-    draw = simulator._next.drawing(ended, episodes * PICTURES_PER_EPISODE)
+    draw = _drawing(simulator, ended, episodes * PICTURES_PER_EPISODE)
     if draw is not None:
         draw()
     return sorted(simulator._next._ready)
@@ -42,11 +49,11 @@ def _begun(n_cars: int = 2) -> Simulator:
 
 def test_no_more_is_drawn_than_fits_and_nothing_twice() -> None:
     simulator = Simulator(CONFIG, n_cars=5, seed=0)
-    assert simulator._next.drawing([], PICTURES_PER_EPISODE - 1) is None
+    assert _drawing(simulator, [], PICTURES_PER_EPISODE - 1) is None
     assert _draw(simulator, [], 2) == [0, 1]
     assert _draw(simulator, [3], 2) == [0, 1, 2, 3], "who has ended comes first"
     assert _draw(simulator, [0, 1], 2) == [0, 1, 2, 3, 4]
-    assert simulator._next.drawing([0, 1, 2], 2 * PICTURES_PER_EPISODE) is None
+    assert _drawing(simulator, [0, 1, 2], 2 * PICTURES_PER_EPISODE) is None
     simulator.reset(np.array([2]))
     assert _draw(simulator, [], 5) == [0, 1, 2, 3, 4]
 
@@ -169,3 +176,16 @@ def test_cars_that_end_drive_on_as_with_one_thread_through_every_restart() -> No
     assert looked_ahead > 10
     for one, two in zip(pictures[:120], pictures[120:], strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_a_simulator_that_nobody_needs_goes_at_once_with_all_its_memory() -> None:
+    simulator = Simulator(dataclasses.replace(CONFIG, threads=2), n_cars=2 * PICTURES_PER_EPISODE, seed=0)
+    simulator.look()
+    assert simulator._next._ready
+    gone = weakref.ref(simulator)
+    gc.disable()
+    try:
+        del simulator
+        assert gone() is None
+    finally:
+        gc.enable()
